@@ -1,0 +1,83 @@
+namespace Millrace;
+
+/// <summary>
+/// What reacts to events, described: its group, its topics, and how to make the part that works on one partition. Handlers, projections, stream
+/// operators and queries all become one of these. Immutable.
+/// </summary>
+public sealed record Processor
+{
+    /// <summary>The processor's name; it is its consumer group's id.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The topics that it reads.</summary>
+    public required IReadOnlyList<string> Topics { get; init; }
+
+    /// <summary>Makes the part that works on one partition; called again after each failure, on any thread.</summary>
+    public required Func<ProcessorScope, IPartitionProcessor> Create { get; init; }
+
+    /// <summary>Where to begin without a position.</summary>
+    public OffsetReset OffsetReset { get; init; } = OffsetReset.Earliest;
+
+    /// <summary>Whether it keeps keyed state or timers; then its topics must have equally many partitions.</summary>
+    public bool HasState { get; init; } = true;
+}
+
+/// <summary>
+/// The part of a processor that works on one partition. The runtime calls it from one loop: never two calls at a time.
+/// What it does through its <see cref="ProcessorScope"/> during a call becomes durable with the positions of that call's records, or not at all.
+/// A call that throws ends this instance: the partition starts again from its last commit with a new one.
+/// </summary>
+public interface IPartitionProcessor
+{
+    /// <summary>Works on records of one topic, in their order. The records are valid until the call ends.</summary>
+    ValueTask ProcessAsync(FetchedRecords records, CancellationToken cancellation);
+
+    /// <summary>A timer is due. It is already removed; set it again to repeat it.</summary>
+    ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation);
+}
+
+/// <summary>A timer that is due.</summary>
+/// <param name="Name">Which timer of the key.</param>
+/// <param name="Key">The key.</param>
+/// <param name="Due">The time that it was set for.</param>
+public readonly record struct DueTimer(string Name, ReadOnlyMemory<byte> Key, DateTimeOffset Due);
+
+/// <summary>
+/// One partition's window on the runtime: its keyed state as of the calls so far, its timers, and what it says. Use it only within calls of its
+/// <see cref="IPartitionProcessor"/>. Not thread safe.
+/// </summary>
+public abstract class ProcessorScope
+{
+    /// <summary>The processor's name.</summary>
+    public abstract string Processor { get; }
+
+    /// <summary>The partition's number.</summary>
+    public abstract int Partition { get; }
+
+    /// <summary>The runtime's clock.</summary>
+    public abstract TimeProvider Time { get; }
+
+    /// <summary>Reads keyed state, with the changes of earlier calls and of this one.</summary>
+    public abstract bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value);
+
+    /// <summary>Every entry of a store, with the changes so far, ordered by key bytes. For start-up and small stores: it copies.</summary>
+    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store);
+
+    /// <summary>Keeps a value under a key. Both are copied.</summary>
+    public abstract void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
+
+    /// <summary>Removes a key.</summary>
+    public abstract void Delete(string store, ReadOnlySpan<byte> key);
+
+    /// <summary>Sets the timer of that name and key; an earlier setting of it is replaced. It fires once, at or after the time.</summary>
+    public abstract void SetTimer(string name, ReadOnlySpan<byte> key, DateTimeOffset due);
+
+    /// <summary>Removes the timer of that name and key, if it is set.</summary>
+    public abstract void CancelTimer(string name, ReadOnlySpan<byte> key);
+
+    /// <summary>
+    /// The batch that a record for that key goes to, on the partition that Kafka would choose. Add the record to it at once.
+    /// </summary>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
+    public abstract RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key);
+}
