@@ -85,7 +85,8 @@ public abstract class Engine : IAsyncDisposable
             }
             catch (MillraceException failure) when (failure.Code == FailureCodes.TopicExists)
             {
-                found = await FindTopicAsync(specification.Name, cancellation) ?? throw failure;
+                found = await FindTopicAsync(specification.Name, cancellation);
+                if (found is null) throw;
             }
         }
 

@@ -34,6 +34,13 @@ public interface IPartitionProcessor
 
     /// <summary>A timer is due. It is already removed; set it again to repeat it.</summary>
     ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation);
+
+    /// <summary>
+    /// A commit is about to be made of the calls since the last one: state that is kept as objects is written to the scope now, dirty keys only.
+    /// </summary>
+    void BeforeCommit()
+    {
+    }
 }
 
 /// <summary>A timer that is due.</summary>
