@@ -20,7 +20,18 @@ public sealed record Processor
 
     /// <summary>Whether it keeps keyed state or timers; then its topics must have equally many partitions.</summary>
     public bool HasState { get; init; } = true;
+
+    /// <summary>
+    /// Topics that it writes to besides the application's own, such as dead letters. The runtime creates those that are missing before the
+    /// processor starts. None by default.
+    /// </summary>
+    public IReadOnlyList<CompanionTopic> Companions { get; init; } = [];
 }
+
+/// <summary>A topic that exists because another one does, with its partition count and durability: a key stays in its partition.</summary>
+/// <param name="Name">The topic's name.</param>
+/// <param name="Of">The topic that it goes with.</param>
+public readonly record struct CompanionTopic(string Name, string Of);
 
 /// <summary>
 /// The part of a processor that works on one partition. The runtime calls it from one loop: never two calls at a time.
