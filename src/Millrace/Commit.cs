@@ -75,6 +75,17 @@ public sealed class Commit : IDisposable
         _expectations.Add(new ExpectedVersion(topic, streamKey, version, added));
     }
 
+    /// <summary>Takes out the batches that were asked for but got no record, which no engine could write.</summary>
+    internal void DropEmptyBatches()
+    {
+        foreach (var batch in _batches)
+        {
+            if (batch.Records.Count == 0) batch.Records.Dispose();
+        }
+
+        _batches.RemoveAll(batch => batch.Records.Count == 0);
+    }
+
     /// <summary>Gives the batch buffers back.</summary>
     public void Dispose()
     {

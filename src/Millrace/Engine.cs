@@ -68,7 +68,7 @@ public abstract class Engine : IAsyncDisposable
     /// </summary>
     public abstract ValueTask<IReadOnlyList<PartitionLag>> DescribeLagAsync(string group, CancellationToken cancellation = default);
 
-    /// <summary>Stops the engine: open commits end, readers fail with <see cref="FailureCodes.Stopped"/>.</summary>
+    /// <summary>Stops the engine: open commits end, readers fail with <see cref="FailureCodes.Stopped"/>. Again has no effect.</summary>
     public abstract ValueTask DisposeAsync();
 
     /// <summary>Creates the topic unless it exists with the same partitions and durability.</summary>

@@ -70,7 +70,9 @@ public abstract record AssignmentChange
 
 /// <summary>
 /// The ownership of one partition number across a group's topics, with the keyed state that belongs to it. Its epoch fences the owner before it.
-/// Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way.
+/// Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way. Once a commit fails or
+/// conflicts, those called after it fail with <see cref="FailureCodes.CommitAborted"/> and change nothing, until the state is restored again: they
+/// were made on top of what it should have changed.
 /// </summary>
 public abstract class OwnedPartition
 {
@@ -83,7 +85,10 @@ public abstract class OwnedPartition
     /// <summary>Greater than that of every earlier owner in this group.</summary>
     public abstract long Epoch { get; }
 
-    /// <summary>Brings the keyed state here; quick on the embedded engine, a replay of the changelog's tail on Kafka.</summary>
+    /// <summary>
+    /// Brings the keyed state here; quick on the embedded engine, a replay of the changelog's tail on Kafka. Again after a commit that failed, once
+    /// none is under way: then positions and state are those of the last commit that succeeded.
+    /// </summary>
     public abstract ValueTask RestoreAsync(CancellationToken cancellation = default);
 
     /// <summary>The topics that have this partition, with the committed position or, without one, where the group begins.</summary>
@@ -99,6 +104,9 @@ public abstract class OwnedPartition
     public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store);
 
     /// <summary>Commits positions, state and records atomically.</summary>
-    /// <exception cref="MillraceException">As <see cref="Engine.CommitAsync"/>; <see cref="FailureCodes.Fenced"/> when another member owns it.</exception>
+    /// <exception cref="MillraceException">
+    /// As <see cref="Engine.CommitAsync"/>; <see cref="FailureCodes.Fenced"/> when another member owns it,
+    /// <see cref="FailureCodes.CommitAborted"/> after a commit of this owner that failed.
+    /// </exception>
     public abstract ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default);
 }
