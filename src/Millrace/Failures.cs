@@ -67,4 +67,10 @@ public static class FailureCodes
 
     /// <summary>Bytes that should be an event are not one.</summary>
     public const string NotAnEvent = "not-an-event";
+
+    /// <summary>An event's type is not in the registry.</summary>
+    public const string UnknownEventType = "unknown-event-type";
+
+    /// <summary>An event's data does not fit its type. The message names the event and the JSON path.</summary>
+    public const string DataMismatch = "data-mismatch";
 }
