@@ -26,6 +26,13 @@ public sealed record GroupSubscription
     /// Whether keyed state is kept: then all topics must have equally many partitions, else a key's events would meet in different places.
     /// </summary>
     public bool HasState { get; init; } = true;
+
+    /// <summary>Throws an <see cref="ArgumentException"/> that names the value when it cannot be a group's id.</summary>
+    public static void ValidateGroup(string group)
+    {
+        if (!TopicSpecification.IsName(group))
+            throw new ArgumentException($"Group id '{group}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').");
+    }
 }
 
 /// <summary>A member of a consumer group. One consumer of <see cref="NextChangeAsync"/> at a time; the rest is thread safe.</summary>

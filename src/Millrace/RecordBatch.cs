@@ -59,14 +59,18 @@ public readonly record struct RecordBatchHeader
 
     /// <summary>Reads the header of the batch at the start of the bytes; false when they do not hold one whole batch.</summary>
     /// <exception cref="MillraceException">The magic is not 2 or a length is impossible (<see cref="FailureCodes.Corrupt"/>).</exception>
-    public static bool TryRead(ReadOnlySpan<byte> bytes, out RecordBatchHeader header)
+    public static bool TryRead(ReadOnlySpan<byte> bytes, out RecordBatchHeader header) =>
+        TryReadAlone(bytes, out header) && header.SizeBytes <= bytes.Length;
+
+    /// <summary>Reads the header even when the batch's records are not all there; false when the header itself is cut off.</summary>
+    /// <exception cref="MillraceException">The magic is not 2 or a length is impossible (<see cref="FailureCodes.Corrupt"/>).</exception>
+    public static bool TryReadAlone(ReadOnlySpan<byte> bytes, out RecordBatchHeader header)
     {
         header = default;
         if (bytes.Length < Size) return false;
         var length = BinaryPrimitives.ReadInt32BigEndian(bytes[LengthAt..]);
-        if (length < Size - 12 || bytes[MagicAt] != 2)
+        if (length is < Size - 12 or > int.MaxValue - 12 || bytes[MagicAt] != 2)
             throw new MillraceException(FailureCodes.Corrupt, $"Not a RecordBatch v2: length {length}, magic {bytes[MagicAt]}.");
-        if (length > bytes.Length - 12) return false;
         header = new RecordBatchHeader
         {
             BaseOffset = BinaryPrimitives.ReadInt64BigEndian(bytes),

@@ -37,13 +37,17 @@ public sealed record TopicSpecification
     /// <summary>Throws an <see cref="ArgumentException"/> that names the field and its value when a rule is broken.</summary>
     public void Validate()
     {
-        if (string.IsNullOrEmpty(Name) || Name.Length > 249 || Name is "." or ".." || !Name.All(IsNameCharacter))
+        if (!IsName(Name))
             throw new ArgumentException($"Topic name '{Name}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').");
         if (Partitions is < 1 or > PartitionsMax)
             throw new ArgumentException($"Topic '{Name}' asks for {Partitions} partitions; 1 to {PartitionsMax} are possible.");
         if (!Enum.IsDefined(Durability))
             throw new ArgumentException($"Topic '{Name}' asks for durability {(int)Durability}, which is not known.");
     }
+
+    /// <summary>Whether a text can be a topic's name or a group's id.</summary>
+    internal static bool IsName(string? name) =>
+        !string.IsNullOrEmpty(name) && name.Length <= 249 && name is not ("." or "..") && name.All(IsNameCharacter);
 
     private static bool IsNameCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-';
 }
