@@ -1,0 +1,64 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Millrace.Messaging;
+
+/// <summary>
+/// Takes records in place of a partition's scope, to be copied there later or not at all: the events of a call that others are ahead of, and of
+/// one that says several, of which the last may fail to be written.
+/// </summary>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
+    Justification = "It lives as long as its partition, whose end nobody is told of; the buffer then goes to the collector instead of the pool.")]
+internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope
+{
+    private readonly RecordBatchBuilder _records = new();
+    private readonly List<string> _topics = [];
+
+    public override string Processor => scope.Processor;
+
+    public override int Partition => scope.Partition;
+
+    public override TimeProvider Time => scope.Time;
+
+    public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
+    {
+        _topics.Add(topic);
+        return _records;
+    }
+
+    /// <summary>Hands the records over, in their order.</summary>
+    public void MoveToScope()
+    {
+        if (_records.Count != _topics.Count)
+            throw new InvalidOperationException($"{_topics.Count} records were announced and {_records.Count} added.");
+        if (_records.Count == 0) return;
+        var records = new RecordEnumerator(_records.Complete(), 0);
+        for (var i = 0; records.MoveNext(); i++)
+        {
+            var record = records.Current;
+            scope.To(_topics[i], record.Key.Span)
+                .Add(record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, record.Headers);
+        }
+
+        Clear();
+    }
+
+    public void Clear()
+    {
+        _records.Clear();
+        _topics.Clear();
+    }
+
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw OnlyRecords();
+
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => throw OnlyRecords();
+
+    public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw OnlyRecords();
+
+    public override void Delete(string store, ReadOnlySpan<byte> key) => throw OnlyRecords();
+
+    public override void SetTimer(string name, ReadOnlySpan<byte> key, DateTimeOffset due) => throw OnlyRecords();
+
+    public override void CancelTimer(string name, ReadOnlySpan<byte> key) => throw OnlyRecords();
+
+    private static InvalidOperationException OnlyRecords() => new("Only records are staged.");
+}
