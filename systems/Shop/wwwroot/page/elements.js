@@ -1,0 +1,79 @@
+// Everything that comes from the server enters the document through here, as text and attributes, never as markup.
+
+const svgNamespace = 'http://www.w3.org/2000/svg';
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) {
+      continue;
+    }
+    if (name.startsWith('on')) {
+      node.addEventListener(name.slice(2), value);
+    } else {
+      node.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  node.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** An HTML element; an attribute `onclick` is a listener, a child that is a string is text. */
+export function html(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** An SVG element, made like `html`. */
+export function svg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(svgNamespace, name), attributes, children);
+}
+
+export const byId = id => document.getElementById(id);
+
+/** Sets text only where it differs: writing equal text would still cost a layout. */
+export function setText(node, text) {
+  if (node.textContent !== text) {
+    node.textContent = text;
+  }
+}
+
+/** A link to the order's own address on this page. */
+export function orderHash(orderId) {
+  return `#/orders/${encodeURIComponent(orderId)}`;
+}
+
+/** The status as a chip: a word and a shape, so that colour is not the only sign. */
+export function statusChip(status) {
+  return html('span', { class: 'chip', 'data-status': status }, statusWord(status));
+}
+
+export function setStatusChip(chip, status) {
+  chip.dataset.status = status;
+  setText(chip, statusWord(status));
+}
+
+function statusWord(status) {
+  return status ? status[0] + status.slice(1).toLowerCase() : 'Unknown';
+}
+
+/** How long ago, in the largest unit that says enough. */
+export function age(time, now) {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(time)) / 1000));
+  if (Number.isNaN(seconds)) {
+    return '';
+  }
+  if (seconds < 60) {
+    return `${seconds} s`;
+  }
+  if (seconds < 3600) {
+    return `${Math.floor(seconds / 60)} min`;
+  }
+  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+}
+
+let announcement = null;
+
+/** Says something once to screen readers; for what the reader waits for, not for the feed. */
+export function announce(text) {
+  announcement ??= byId('announcement');
+  announcement.textContent = text;
+}
