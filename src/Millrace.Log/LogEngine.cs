@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 using Millrace.Log.Groups;
 using Millrace.Log.Recovery;
 using Millrace.Log.Segments;
@@ -108,7 +108,7 @@ public sealed class LogEngine : Engine
 
     /// <inheritdoc/>
     /// <remarks>Once handed to the writer a commit can no longer be cancelled: the call returns when it is durable or refused.</remarks>
-    public override ValueTask<CommitResult> CommitAsync(Millrace.Commit commit, CancellationToken cancellation = default)
+    public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(commit);
         if (commit.Positions.Count > 0 || commit.Changes.Count > 0)
@@ -225,7 +225,7 @@ public sealed class LogEngine : Engine
         return await _writer.DoAsync(work, cancellation);
     }
 
-    internal ValueTask<CommitResult> CommitAsync(Millrace.Commit commit, GroupPartition? owner, long ownerEpoch, CancellationToken cancellation) =>
+    internal ValueTask<CommitResult> CommitAsync(Commit commit, GroupPartition? owner, long ownerEpoch, CancellationToken cancellation) =>
         DoAsync(new PendingCommit(_catalog, _options.CommitBytesMax, commit, owner, ownerEpoch), cancellation);
 
     /// <summary>Drops the coordinator of a group that nobody is in any more, so that the next member may subscribe to other topics.</summary>

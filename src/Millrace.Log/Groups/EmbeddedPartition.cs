@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 
 namespace Millrace.Log.Groups;
 
@@ -40,6 +40,6 @@ internal sealed class EmbeddedPartition(LogEngine engine, GroupCoordinator coord
 
     public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => log.Scan(store);
 
-    public override ValueTask<CommitResult> CommitAsync(Millrace.Commit commit, CancellationToken cancellation = default) =>
+    public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default) =>
         engine.CommitAsync(commit, log, Epoch, cancellation);
 }

@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 using Millrace.Log.Segments;
 
 namespace Millrace.Log.Groups;

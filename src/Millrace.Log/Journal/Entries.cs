@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 
 namespace Millrace.Log.Journal;
 

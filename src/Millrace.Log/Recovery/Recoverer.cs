@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 using Millrace.Log.Journal;
 using Millrace.Log.Segments;
 
@@ -51,34 +51,41 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
         _catalog.NextProducerId = content.Int64();
 
         // Topics that the journal goes on to delete have lost their files already; they are known, but not opened.
-        var topics = new List<(TopicLog Topic, long VersionsAt, (long Base, int Bytes, long End)[] Extents)>();
+        var topics = new List<KnownTopic>();
         for (var left = content.Count(30); left > 0; left--) topics.Add(ReadTopic(ref content));
         FindDeletions(sequence);
-        foreach (var (topic, versionsAt, extents) in topics) OpenTopic(topic, versionsAt, extents);
+        foreach (var topic in topics) OpenTopic(topic);
 
         for (var left = content.Count(12); left > 0; left--) ReadGroup(ref content);
         for (var left = content.Count(18); left > 0; left--) ReadProducer(ref content);
         return sequence;
     }
 
-    private (TopicLog Topic, long VersionsAt, (long Base, int Bytes, long End)[] Extents) ReadTopic(ref ByteReader content)
+    private KnownTopic ReadTopic(ref ByteReader content)
     {
         var number = content.Int32();
         var (id, specification) = Entries.ReadTopic(ref content);
         var versionsAt = content.Int64();
-        var extents = new (long Base, int Bytes, long End)[specification.Partitions];
-        for (var i = 0; i < extents.Length; i++) extents[i] = (content.Int64(), content.Int32(), content.Int64());
-        return (new TopicLog(options, folder.Logs, number, id, specification), versionsAt, extents);
+        var partitions = new KnownPartition[specification.Partitions];
+        for (var i = 0; i < partitions.Length; i++)
+        {
+            var segments = new SegmentExtent[content.Count(12)];
+            for (var s = 0; s < segments.Length; s++) segments[s] = new SegmentExtent(content.Int64(), content.Int32());
+            partitions[i] = new KnownPartition(segments, content.Int64());
+        }
+
+        return new KnownTopic(new TopicLog(options, folder.Logs, number, id, specification), versionsAt, partitions);
     }
 
-    private void OpenTopic(TopicLog topic, long versionsAt, (long Base, int Bytes, long End)[] extents)
+    private void OpenTopic(KnownTopic known)
     {
+        var topic = known.Topic;
         _catalog.Add(topic);
         if (_deletedTopics.Contains(topic.Number)) return;
-        for (var i = 0; i < extents.Length; i++) topic.Partitions[i].Open(extents[i].Base, extents[i].Bytes, extents[i].End);
-        topic.VersionsAt = versionsAt;
-        if (versionsAt == 0) return;
-        var path = Path.Combine(folder.State, Folder.VersionsName(topic.Number, versionsAt));
+        for (var i = 0; i < known.Partitions.Length; i++) topic.Partitions[i].Open(known.Partitions[i].Segments, known.Partitions[i].EndOffset);
+        topic.VersionsAt = known.VersionsAt;
+        if (known.VersionsAt == 0) return;
+        var path = Path.Combine(folder.State, Folder.VersionsName(topic.Number, known.VersionsAt));
         Snapshots.ReadVersions(SealedFile.Read(options.Storage, path), path, topic);
     }
 
@@ -195,4 +202,9 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
             if (!known.Contains(name)) options.Storage.DeleteDirectory(Path.Combine(folder.Logs, name));
         }
     }
+
+    /// <summary>A topic as the checkpoint knows it.</summary>
+    private sealed record KnownTopic(TopicLog Topic, long VersionsAt, KnownPartition[] Partitions);
+
+    private readonly record struct KnownPartition(SegmentExtent[] Segments, long EndOffset);
 }

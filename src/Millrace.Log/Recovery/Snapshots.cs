@@ -1,4 +1,4 @@
-using Millrace.Log.Commit;
+using Millrace.Log.Writing;
 using Millrace.Log.Journal;
 using Millrace.Log.Segments;
 
@@ -97,9 +97,13 @@ internal static class Snapshots
         content.Int64(topic.VersionsAt);
         foreach (var partition in topic.Partitions)
         {
-            var active = partition.Segments[^1];
-            content.Int64(active.BaseOffset);
-            content.Int32(active.WrittenBytes);
+            content.Int32(partition.Segments.Length);
+            foreach (var segment in partition.Segments)
+            {
+                content.Int64(segment.BaseOffset);
+                content.Int32(segment.WrittenBytes);
+            }
+
             content.Int64(partition.NextOffset);
         }
     }

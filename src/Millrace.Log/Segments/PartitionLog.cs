@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Millrace.Log.Segments;
 
 /// <summary>
@@ -8,6 +6,8 @@ namespace Millrace.Log.Segments;
 /// </summary>
 internal sealed class PartitionLog : IDisposable
 {
+    private const string MetadataName = "partition.metadata";
+
     private readonly IStorage _storage;
     private readonly LogOptions _options;
     private readonly Lock _gate = new(); // guards _waiter and _closed
@@ -57,36 +57,32 @@ internal sealed class PartitionLog : IDisposable
     }
 
     /// <summary>
-    /// Opens what a checkpoint knows: all segments below the active one whole, the active one up to a length. What lies beyond is written again
-    /// from the journal, in place, so that recovery needs no room that the disk may not have.
+    /// Opens what a checkpoint knows: its segments, each up to a length. Files that it does not name are of no use. What lies beyond in the last
+    /// one is written again from the journal, in place, so that recovery needs no room that the disk may not have.
     /// </summary>
-    public void Open(long activeBaseOffset, int activeBytes, long endOffset)
+    public void Open(IReadOnlyList<SegmentExtent> extents, long endOffset)
     {
-        var opened = new List<Segment>();
+        var known = extents.Select(e => Segment.NameOf(e.BaseOffset)).ToHashSet(StringComparer.Ordinal);
         foreach (var name in _storage.ListFiles(DirectoryPath))
         {
-            if (!name.EndsWith(".log", StringComparison.Ordinal)) continue;
-            var baseOffset = long.Parse(name.AsSpan(0, 20), NumberStyles.None, CultureInfo.InvariantCulture);
-            if (baseOffset > activeBaseOffset)
-            {
-                _storage.DeleteFile(Path.Combine(DirectoryPath, name));
-                continue;
-            }
-
-            opened.Add(Segment.Open(_storage, DirectoryPath, baseOffset, _options.IndexIntervalBytes,
-                baseOffset == activeBaseOffset ? activeBytes : LengthOf(name)));
+            if (name != MetadataName && !known.Contains(Path.GetFileNameWithoutExtension(name))) _storage.DeleteFile(Path.Combine(DirectoryPath, name));
         }
 
-        if (opened.Count == 0 || opened[^1].BaseOffset != activeBaseOffset)
+        var opened = new List<Segment>(extents.Count);
+        try
+        {
+            foreach (var (baseOffset, bytes) in extents)
+                opened.Add(Segment.Open(_storage, DirectoryPath, baseOffset, _options.IndexIntervalBytes, bytes));
+        }
+        catch
         {
             foreach (var segment in opened) segment.Dispose();
-            throw new MillraceException(FailureCodes.Corrupt,
-                $"{DirectoryPath}: the segment {Segment.NameOf(activeBaseOffset)}.log, which the checkpoint names, is missing.");
+            throw;
         }
 
         _segments = [.. opened];
         _endOffset = NextOffset = endOffset;
-        UnsyncedFrom = activeBaseOffset;
+        UnsyncedFrom = extents[^1].BaseOffset;
     }
 
     /// <summary>
@@ -185,6 +181,7 @@ internal sealed class PartitionLog : IDisposable
     {
         var next = Segment.Create(_storage, DirectoryPath, NextOffset, _options.IndexIntervalBytes);
         full.Seal();
+        full.Publish(); // all of it was shown already, but for batches that a recovery appended
         Volatile.Write(ref _segments, [.. _segments, next]);
         return next;
     }
@@ -196,17 +193,14 @@ internal sealed class PartitionLog : IDisposable
         waiter?.SetResult();
     }
 
-    private int LengthOf(string name)
-    {
-        using var file = _storage.Open(Path.Combine(DirectoryPath, name), create: false);
-        return checked((int)file.Length);
-    }
-
     private void WriteMetadata(Guid topicId)
     {
         // Kafka's partition.metadata, which its tools expect beside the segments; the id is URL-safe base64 as there.
         var id = Convert.ToBase64String(topicId.ToByteArray(bigEndian: true)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        using var file = _storage.Open(Path.Combine(DirectoryPath, "partition.metadata"), create: true);
+        using var file = _storage.Open(Path.Combine(DirectoryPath, MetadataName), create: true);
         file.Write(0, System.Text.Encoding.ASCII.GetBytes($"version: 0\ntopic_id: {id}\n"));
     }
 }
+
+/// <summary>A segment as a checkpoint knows it.</summary>
+internal readonly record struct SegmentExtent(long BaseOffset, int Bytes);

@@ -48,6 +48,12 @@ internal sealed class Segment : IDisposable
     /// <summary>Opens a segment of which so many bytes are known to be whole batches.</summary>
     public static Segment Open(IStorage storage, string directory, long baseOffset, int indexIntervalBytes, int bytes)
     {
+        if (!storage.FileExists(Path.Combine(directory, NameOf(baseOffset) + ".log")))
+        {
+            throw new MillraceException(FailureCodes.Corrupt,
+                $"{Path.Combine(directory, NameOf(baseOffset))}.log, which the checkpoint names, is missing. Restore the folder from a copy.");
+        }
+
         var segment = new Segment(storage, directory, baseOffset, indexIntervalBytes, create: false);
         if (segment.File.Length < bytes)
         {

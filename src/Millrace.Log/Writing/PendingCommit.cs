@@ -1,7 +1,7 @@
 using Millrace.Log.Journal;
 using Millrace.Log.Segments;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>A batch ready to be stamped: encoded and checksummed on the caller's thread.</summary>
 internal readonly record struct PendingBatch(TopicLog Topic, int Partition, Memory<byte> Bytes, RecordBatchHeader Header)
@@ -12,7 +12,7 @@ internal readonly record struct PendingBatch(TopicLog Topic, int Partition, Memo
 /// <summary>A commit on its way through the writer.</summary>
 internal sealed class PendingCommit : Work<CommitResult>
 {
-    private readonly Millrace.Commit _commit;
+    private readonly Commit _commit;
     private readonly PendingBatch[] _batches;
     private readonly TopicLog[] _positionTopics;
     private readonly TopicLog[] _expectationTopics;
@@ -22,7 +22,7 @@ internal sealed class PendingCommit : Work<CommitResult>
     private bool _isApplied = true;
 
     /// <summary>Resolves names and encodes batches; refuses what can be refused without the writer.</summary>
-    public PendingCommit(Catalog catalog, int commitBytesMax, Millrace.Commit commit, GroupPartition? owner, long ownerEpoch)
+    public PendingCommit(Catalog catalog, int commitBytesMax, Commit commit, GroupPartition? owner, long ownerEpoch)
     {
         (_commit, _owner, _ownerEpoch) = (commit, owner, ownerEpoch);
         _batches = new PendingBatch[commit.Batches.Count];
@@ -119,7 +119,7 @@ internal sealed class PendingCommit : Work<CommitResult>
         if (topic.IsDeleted) throw new MillraceException(FailureCodes.TopicNotFound, $"Topic '{topic.Name}' was deleted.");
     }
 
-    private static Memory<byte> Encode(Millrace.Commit commit, int batch)
+    private static Memory<byte> Encode(Commit commit, int batch)
     {
         var (target, records) = commit.Batches[batch];
         if (records.Count == 0) throw new ArgumentException($"The commit's batch for {target} holds no record.");

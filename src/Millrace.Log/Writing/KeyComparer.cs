@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>Compares keys by their bytes, also spans against kept arrays without copying. The hash never leaves the process.</summary>
 internal sealed class KeyComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>

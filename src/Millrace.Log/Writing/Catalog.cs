@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Millrace.Log.Segments;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>
 /// What the engine knows: topics, groups, producers. The writer (and the recovery before it) changes it; the concurrent maps may be read by anyone.

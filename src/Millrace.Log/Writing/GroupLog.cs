@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>A group's committed positions and keyed state. The writer changes them; anyone reads.</summary>
 internal sealed class GroupLog(int number, string name)

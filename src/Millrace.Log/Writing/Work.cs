@@ -1,7 +1,7 @@
 using Millrace.Log.Journal;
 using Millrace.Log.Segments;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>
 /// Something that callers want of the writer. It is staged (checked, and its entries added to the frame), then, once the frame is as durable as

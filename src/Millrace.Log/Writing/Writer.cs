@@ -3,7 +3,7 @@ using Millrace.Log.Journal;
 using Millrace.Log.Recovery;
 using Millrace.Log.Segments;
 
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>
 /// The single writer. It takes what waits, stages it into one frame, writes and syncs the frame, applies it, and lets the callers know: one write

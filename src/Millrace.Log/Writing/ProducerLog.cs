@@ -1,4 +1,4 @@
-namespace Millrace.Log.Commit;
+namespace Millrace.Log.Writing;
 
 /// <summary>An idempotent producer as the log knows it. Writer only.</summary>
 internal sealed class ProducerLog(long id, string name)
