@@ -7,7 +7,7 @@ namespace Millrace.Messaging;
 /// One record on its way through the handlers of a partition: what was read, what the handler said, how it ended. Used again for other records.
 /// Not thread safe: a handler's task has it between its start and its end, the partition's loop otherwise.
 /// </summary>
-internal sealed class HandlerCall(int stores)
+internal sealed class HandlerCall(int stores) : IDisposable
 {
     /// <summary>The most events that one event may lead to: a handler that never ends its sequence must not end the process.</summary>
     public const int SaidMax = 10_000;
@@ -127,6 +127,8 @@ internal sealed class HandlerCall(int stores)
         (StepFailure, DeadLetterReason) = (null, null);
         (Attempt, IsPausing, HasEnded) = (0, false, false);
     }
+
+    public void Dispose() => Staged?.Dispose();
 
     private static string Text(ReadOnlyMemory<byte> utf8) => Encoding.UTF8.GetString(utf8.Span);
 }

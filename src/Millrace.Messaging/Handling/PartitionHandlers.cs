@@ -10,10 +10,12 @@ namespace Millrace.Messaging;
 /// the order in which they end. A call of the runtime ends when all of its events have.
 /// Everything here runs in the partition's one loop, but <see cref="WatchAsync"/>, which only hands ended steps back to it.
 /// </summary>
-internal sealed class PartitionHandlers : IPartitionProcessor
+internal sealed class PartitionHandlers : IPartitionProcessor, IDisposable
 {
     /// <summary>How many events may be under way or wait for others before the loop takes no further ones from the batch.</summary>
     public const int PendingMax = 4_096;
+
+    private const int IdleMax = 256;
 
     private readonly HandlerGroup _group;
     private readonly ProcessorScope _scope;
@@ -79,6 +81,12 @@ internal sealed class PartitionHandlers : IPartitionProcessor
     {
         _entries.WriteTo(_scope);
         _seen.BeforeCommit();
+    }
+
+    /// <summary>Called by the runtime when it is done with the partition.</summary>
+    public void Dispose()
+    {
+        while (_idle.TryPop(out var call)) call.Dispose();
     }
 
     private void Take(in Record record, TopicPartition source, CancellationToken cancellation)
@@ -280,7 +288,8 @@ internal sealed class PartitionHandlers : IPartitionProcessor
 
         if (call.Handler is not null) _seen.Add(call.Identity);
         call.Reset();
-        if (_idle.Count < PendingMax) _idle.Push(call);
+        if (_idle.Count < IdleMax) _idle.Push(call);
+        else call.Dispose();
     }
 
     private void SettleEnded()

@@ -1,16 +1,12 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Millrace.Messaging;
 
 /// <summary>
 /// Takes records in place of a partition's scope, to be copied there later or not at all: the events of a call that others are ahead of, and of
 /// one that says several, of which the last may fail to be written.
 /// </summary>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
-    Justification = "It lives as long as its partition, whose end nobody is told of; the buffer then goes to the collector instead of the pool.")]
-internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope
+internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDisposable
 {
-    private readonly RecordBatchBuilder _records = new();
+    private readonly RecordBatchBuilder _records = new(256);
     private readonly List<string> _topics = [];
 
     public override string Processor => scope.Processor;
@@ -47,6 +43,8 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope
         _records.Clear();
         _topics.Clear();
     }
+
+    public void Dispose() => _records.Dispose();
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw OnlyRecords();
 
