@@ -11,7 +11,7 @@ export function showMails(store) {
     const now = Date.now();
     list.replaceChildren(...store.mails.map(mail => html('li', { class: 'mail' },
       html('span', { class: 'mail-subject' },
-        'Mail for ', html('a', { href: orderHash(mail.orderId), title: mail.file }, mail.orderId), ': confirmed'),
+        'Mail for ', html('a', { href: orderHash(mail.orderId), title: mail.file }, mail.orderId)),
       html('span', { class: 'mail-note' }, `${age(mail.time, now)} ago`))));
   };
   store.on('mails', draw, 1000);

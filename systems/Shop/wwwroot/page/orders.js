@@ -17,7 +17,7 @@ class Orders {
   #rows = new Map();
   #isHeld = false;
   #isPaused = false;
-  #heldOrders = null;
+  #isStill = false;
   #heldAt = 0;
   #search = { text: '', status: '', page: 1 };
   #found = null;
@@ -54,7 +54,7 @@ class Orders {
 
     byId('orders-pause').addEventListener('click', event => {
       this.#isPaused = !this.#isPaused;
-      event.currentTarget.setAttribute('aria-pressed', this.#isPaused);
+      event.currentTarget.classList.toggle('on', this.#isPaused);
       setText(event.currentTarget, this.#isPaused ? 'Resume' : 'Pause');
       this.#hold();
     });
@@ -78,12 +78,13 @@ class Orders {
 
   #hold() {
     const isStill = this.#isHeld || this.#isPaused;
-    if (isStill && !this.#heldOrders) {
-      this.#heldOrders = this.#latest().map(order => order.orderId);
+    if (isStill && !this.#isStill) {
+      this.#store.heldOrders = new Map(this.#latest().map(order => [order.orderId, order]));
       this.#heldAt = this.#store.ordersSeen;
     } else if (!isStill) {
-      this.#heldOrders = null;
+      this.#store.heldOrders.clear();
     }
+    this.#isStill = isStill;
     this.#store.touch('orders');
   }
 
@@ -103,6 +104,7 @@ class Orders {
       this.#ask();
     } else {
       this.#asked?.abort();
+      byId('orders').removeAttribute('aria-busy');
     }
     this.#draw();
   }
@@ -148,17 +150,19 @@ class Orders {
   }
 
   #latest() {
-    return [...this.#store.orders.values()].slice(-rowsMax).reverse();
+    // The feed tells of an order when it changes, so the order of telling is not the order of placing.
+    return [...this.#store.orders.values()]
+      .map(order => ({ order, at: Date.parse(order.placedAt) }))
+      .sort((a, b) => b.at - a.at || (a.order.orderId < b.order.orderId ? 1 : -1))
+      .slice(0, rowsMax)
+      .map(({ order }) => order);
   }
 
   #shown() {
     if (this.#isSearch()) {
       return this.#found?.items ?? [];
     }
-    // A held order that was pushed out of the store keeps its row as it was.
-    return this.#heldOrders
-      ? this.#heldOrders.map(id => this.#store.orders.get(id) ?? this.#rows.get(id)?.order).filter(Boolean)
-      : this.#latest();
+    return this.#isStill ? [...this.#store.heldOrders.values()] : this.#latest();
   }
 
   #draw() {
@@ -196,7 +200,7 @@ class Orders {
     const note = byId('orders-note');
     const newer = this.#store.ordersSeen - this.#heldAt;
     const hold = this.#isPaused ? 'Paused' : 'Held while you point at it';
-    setText(note, isSearch || !this.#heldOrders ? '' : newer > 0 ? `${hold}: ${count(newer)} newer` : hold);
+    setText(note, isSearch || !this.#isStill ? '' : newer > 0 ? `${hold}: ${count(newer)} newer` : hold);
     byId('orders-pause').hidden = isSearch;
 
     const pages = this.#found ? Math.max(1, Math.ceil(this.#found.total / rowsMax)) : 1;

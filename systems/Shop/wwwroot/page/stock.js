@@ -122,7 +122,7 @@ class StockRow {
   constructor(store, sku) {
     this.#store = store;
     this.#sku = sku;
-    this.#edit = html('button', { type: 'button', class: 'quiet', 'aria-label': `Change ${sku}`, onclick: () => this.#open() }, 'Edit');
+    this.#edit = html('button', { type: 'button', class: 'quiet', 'aria-label': `Edit ${sku}`, onclick: () => this.#open() }, 'Edit');
     this.#name.append(html('span', { class: 'sku', title: sku }, sku), ' ', this.#flag);
     this.#cells = [
       this.#name, html('td', { class: 'bar-cell' }, this.#bar), this.#figures, this.#kept, this.#price, html('td', { class: 'action' }, this.#edit),

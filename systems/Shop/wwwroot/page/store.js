@@ -2,7 +2,7 @@
 // part, and a part may ask for a calmer pace. So a thousand orders a second cost as many map entries, but only a few drawings.
 
 const ordersMax = 200;
-const mailsMax = 8;
+const mailsMax = 12;
 const levelsMax = 2_000;
 
 /** The parts that are drawn on their own: connection, stats, orders, stock, mails, order. */
@@ -13,13 +13,15 @@ export class Store {
   stats = null;
   /** Newest orders by id, oldest first; at most 200. */
   orders = new Map();
+  /** Orders that the table holds still; kept up to date even when newer ones pushed them out of `orders`. */
+  heldOrders = new Map();
   /** Orders that entered since the page was opened; for "12 newer". */
   ordersSeen = 0;
   /** Stock levels by SKU, of the SKUs that were shown or changed; at most 2,000. */
   levels = new Map();
   /** Level events so far: tells an answer that was asked before a newer event. */
   levelsSeen = 0;
-  /** Newest mails first; at most 8. */
+  /** Newest mails first; at most 12. */
   mails = [];
 
   #levelTimes = new Map();
@@ -45,6 +47,11 @@ export class Store {
     this.currency = currency;
     this.stats = stats;
     this.orders = new Map(orders.slice(0, ordersMax).reverse().map(order => [order.orderId, order]));
+    for (const order of orders) {
+      if (this.heldOrders.has(order.orderId)) {
+        this.heldOrders.set(order.orderId, order);
+      }
+    }
     this.levels.clear();
     this.#levelTimes.clear();
     this.takeLevels(inventory, this.levelsSeen);
@@ -54,14 +61,17 @@ export class Store {
   }
 
   takeOrder(order) {
-    const known = this.orders.get(order.orderId);
-    if (known && known.status !== 'PENDING' && order.status === 'PENDING') {
-      return; // An answer that was overtaken by a later event must not turn the order back.
+    if (this.heldOrders.has(order.orderId)) {
+      this.heldOrders.set(order.orderId, order);
     }
-    if (!known) {
-      this.ordersSeen++;
+    const oldest = this.orders.size < ordersMax ? undefined : this.orders.values().next().value;
+    const isKnown = this.orders.has(order.orderId);
+    if (!isKnown && oldest && Date.parse(order.placedAt) < Date.parse(oldest.placedAt)) {
+      this.touch('orders'); // It settled after newer orders pushed it out: that does not make it new.
+      return;
     }
-    this.orders.set(order.orderId, { ...known, ...order });
+    this.orders.set(order.orderId, order);
+    this.ordersSeen += isKnown ? 0 : 1;
     if (this.orders.size > ordersMax) {
       this.orders.delete(this.orders.keys().next().value);
     }

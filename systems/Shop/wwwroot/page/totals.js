@@ -30,7 +30,8 @@ function drawTotals(stats, currency) {
   setText(byId('note-mails'), unsent > 0 ? `${count(unsent)} to send` : 'none waiting');
   document.querySelectorAll('.currency').forEach(node => setText(node, currency));
   const all = pending + confirmed + cancelled;
-  setText(byId('note-confirmed'), all > 0 ? `${share(confirmed, all)} of ${count(all)}` : 'of 0');
+  setText(byId('note-pending'), `of ${count(all)} ${all === 1 ? 'order' : 'orders'}`);
+  setText(byId('note-confirmed'), all > 0 ? share(confirmed, all) : '');
   setText(byId('note-cancelled'), all > 0 ? share(cancelled, all) : '');
   for (const [name, value] of Object.entries({ pending, confirmed, cancelled })) {
     byId(`share-${name}`).style.flexGrow = all > 0 ? value / all : 0;
