@@ -69,7 +69,8 @@ function listen(page) {
 }
 
 async function place(sku) {
-  const response = await fetch(`${base}/api/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: orderBody(sku) });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${base}/api/orders`, { method: 'POST', headers, body: orderBody(sku) });
   const text = await response.text();
   expect(response.status === 202, `POST /api/orders answered ${response.status}: ${text}`);
   return JSON.parse(text).orderId;
@@ -258,7 +259,8 @@ await check('Text that looks like markup stays text', async () => {
   const hostile = '<img src=x onerror=window.isBroken=true>';
   await other.route('**/api/orders/HOSTILE', route => route.fulfill({
     json: {
-      orderId: 'HOSTILE', customerId: hostile, status: 'CANCELLED', reason: hostile, total: 1, items: [{ sku: hostile, quantity: 1, price: 1 }],
+      orderId: 'HOSTILE', customerId: hostile, status: 'CANCELLED', reason: hostile, total: 1,
+      items: [{ sku: hostile, quantity: 1, price: 1 }],
       timeline: [{ id: hostile, type: `com.${hostile}`, service: hostile, time: '2026-01-25T10:30:00Z', causation: hostile }],
     },
   }));

@@ -18,6 +18,7 @@ export class Live {
   #retryTimer = 0;
   #retryMs = retryFirstMs;
   #heardAt = 0;
+  #isLive = false;
   #hiddenTimer = 0;
 
   constructor(url, handlers, onState) {
@@ -42,12 +43,14 @@ export class Live {
     const source = new EventSource(this.#url);
     this.#source = source;
     this.#heardAt = performance.now();
+    this.#isLive = false;
     source.addEventListener('error', () => source === this.#source && this.#retry());
     for (const [name, handle] of Object.entries(this.#handlers)) {
       source.addEventListener(name, message => {
         this.#heardAt = performance.now();
         handle(message.data, readJson);
         if (name === 'snapshot') {
+          this.#isLive = true;
           this.#retryMs = retryFirstMs;
           this.#onState('live');
         }
@@ -68,10 +71,14 @@ export class Live {
     this.#source = null;
   }
 
-  // A shop without orders is silent, and so is a dead network: ask once before believing either.
+  // A Shop without orders is silent, and so is a dead network: ask once before believing either. No snapshot is no silence.
   async #probe() {
     const source = this.#source;
     if (!source || performance.now() - this.#heardAt < silenceMaxMs) {
+      return;
+    }
+    if (!this.#isLive) {
+      this.#retry();
       return;
     }
     try {

@@ -47,7 +47,7 @@ class Placing {
       html('div', { class: 'field' },
         html('label', {}, 'SKU', html('input', { list: 'skus', value: sku, autocomplete: 'off', 'data-member': 'sku' }))),
       html('div', { class: 'field' },
-        html('label', {}, 'Quantity', html('input', { value: quantity, inputmode: 'numeric', class: 'number', 'data-member': 'quantity' }))),
+        html('label', {}, 'Quantity', html('input', { value: quantity, inputmode: 'numeric', 'data-member': 'quantity' }))),
       html('button', { type: 'button', class: 'quiet', 'aria-label': 'Remove this item', onclick: () => this.#removeLine(line) }, '×'));
     this.#lines.append(line);
     this.#nameLines();

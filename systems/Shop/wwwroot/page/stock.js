@@ -125,7 +125,8 @@ class StockRow {
     this.#edit = html('button', { type: 'button', class: 'quiet', 'aria-label': `Edit ${sku}`, onclick: () => this.#open() }, 'Edit');
     this.#name.append(html('span', { class: 'sku', title: sku }, sku), ' ', this.#flag);
     this.#cells = [
-      this.#name, html('td', { class: 'bar-cell' }, this.#bar), this.#figures, this.#kept, this.#price, html('td', { class: 'action' }, this.#edit),
+      this.#name, html('td', { class: 'bar-cell' }, this.#bar), this.#figures, this.#kept, this.#price,
+      html('td', { class: 'action' }, this.#edit),
     ];
     this.node = html('tr', {}, this.#cells);
   }

@@ -3,7 +3,7 @@
 
 const ordersMax = 200;
 const mailsMax = 12;
-const levelsMax = 2_000;
+const levelsMax = 20_000;
 
 /** The parts that are drawn on their own: connection, stats, orders, stock, mails, order. */
 export class Store {
@@ -17,7 +17,7 @@ export class Store {
   heldOrders = new Map();
   /** Orders that entered since the page was opened; for "12 newer". */
   ordersSeen = 0;
-  /** Stock levels by SKU, of the SKUs that were shown or changed; at most 2,000. */
+  /** Stock levels by SKU, of the SKUs that were shown or changed; at most 20,000. */
   levels = new Map();
   /** Level events so far: tells an answer that was asked before a newer event. */
   levelsSeen = 0;
