@@ -144,6 +144,25 @@ public abstract class AppendContract : EngineContract
         await AssertHoldsAsync(partition, [.. texts]);
     }
 
+    [Theory]
+    [InlineData(Ending.Graceful)]
+    [InlineData(Ending.Crash)]
+    public async Task More_than_a_few_files_of_records_survive_a_restart(Ending ending)
+    {
+        var topic = await CreateTopicAsync(partitions: 2);
+        var texts = Enumerable.Range(0, 60).Select(number => $"{number} " + new string('x', 400)).ToList();
+        foreach (var text in texts)
+        {
+            using var commit = new Commit();
+            for (var number = 0; number < 2; number++) Fill(commit.To(new TopicPartition(topic, number)), text);
+            await CommitAsync(commit);
+        }
+
+        await ReopenAsync(ending);
+
+        for (var number = 0; number < 2; number++) await AssertHoldsAsync(new TopicPartition(topic, number), [.. texts]);
+    }
+
     [Fact]
     public async Task Commits_sent_without_waiting_all_arrive_once()
     {

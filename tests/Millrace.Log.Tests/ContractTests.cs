@@ -14,6 +14,9 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
     /// <summary>Files so small that segments roll and checkpoints are made all the time.</summary>
     public static LogOptions SmallFiles => new() { SegmentBytesMax = 4096, JournalBytesMax = 4096, IndexIntervalBytes = 256, GroupBytesMax = 2048 };
 
+    /// <summary>Small segments and a long journal, so that recovery writes many segments again.</summary>
+    public static LogOptions SmallSegments => new() { SegmentBytesMax = 4096, IndexIntervalBytes = 256 };
+
     public override bool CanCrash => true;
 
     public override bool HasDenseOffsets => true;
@@ -164,4 +167,14 @@ public sealed class SmallFilesStateContract : StateContract
 public sealed class SmallFilesConcurrencyContract : ConcurrencyContract
 {
     protected override EngineHost CreateHost() => new LogHost(LogHost.SmallFiles);
+}
+
+public sealed class SmallSegmentsAppendContract : AppendContract
+{
+    protected override EngineHost CreateHost() => new LogHost(LogHost.SmallSegments);
+}
+
+public sealed class SmallSegmentsReadContract : ReadContract
+{
+    protected override EngineHost CreateHost() => new LogHost(LogHost.SmallSegments);
 }
