@@ -44,6 +44,18 @@ public sealed class MillraceBuilder
         return this;
     }
 
+    /// <summary>The registry of event types, which becomes a singleton service. At most one.</summary>
+    /// <exception cref="InvalidOperationException">Another registry was added already: one host speaks of one closed set of types.</exception>
+    public MillraceBuilder AddEvents(EventRegistry registry)
+    {
+        ArgumentNullException.ThrowIfNull(registry);
+        if (_plan.Events is not null && _plan.Events != registry)
+            throw new InvalidOperationException("A registry of events was added already; register all types in one.");
+        _plan.Events = registry;
+        Services.TryAddSingleton(registry);
+        return this;
+    }
+
     /// <summary>A processor to run. The function is called once, when the engine is open and the topics are there.</summary>
     public MillraceBuilder AddProcessor(Func<IServiceProvider, Processor> make)
     {

@@ -11,6 +11,8 @@ internal sealed class HostPlan
 {
     public Func<IServiceProvider, CancellationToken, ValueTask<Engine>>? OpenEngine { get; set; }
 
+    public EventRegistry? Events { get; set; }
+
     public List<TopicSpecification> Topics { get; } = [];
 
     public List<Func<IServiceProvider, Processor>> Processors { get; } = [];
