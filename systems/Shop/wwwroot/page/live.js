@@ -2,7 +2,7 @@ import { ask } from './api.js';
 import { readJson } from './exact.js';
 
 const retryFirstMs = 500;
-const retryMaxMs = 5_000;
+const retryMaxMs = 2_000;
 const silenceMaxMs = 15_000;
 const hiddenMaxMs = 60_000;
 
