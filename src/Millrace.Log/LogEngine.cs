@@ -6,9 +6,9 @@ using Millrace.Log.Segments;
 namespace Millrace.Log;
 
 /// <summary>
-/// The embedded engine: a durable log in one directory, for one process. A commit is acknowledged after the disk confirmed it; commits that wait
-/// together share one write and one sync. After any crash each partition is a prefix of what was sent that contains all that was acknowledged.
-/// On a disk error it stops by itself and every call fails with <see cref="FailureCodes.StorageFailed"/>. Thread safe.
+/// The embedded engine: a durable log in one directory, for one process. A commit is acknowledged after the disk confirmed it; commits that
+/// wait together share one write and one sync. After any crash each partition is a prefix of what was sent that contains all that was
+/// acknowledged. On a disk error it stops by itself and every call fails with <see cref="FailureCodes.StorageFailed"/>. Thread safe.
 /// </summary>
 public sealed class LogEngine : Engine
 {
@@ -37,7 +37,8 @@ public sealed class LogEngine : Engine
     /// <param name="options">Limits and parameters, or null for the defaults.</param>
     /// <param name="cancellation">Checked before anything is touched.</param>
     /// <exception cref="MillraceException">
-    /// <see cref="FailureCodes.DirectoryLocked"/> when another process has it open, <see cref="FailureCodes.Corrupt"/> with file and offset,
+    /// <see cref="FailureCodes.DirectoryLocked"/> when another process has it open, <see cref="FailureCodes.Corrupt"/> with file and
+    /// offset,
     /// <see cref="FailureCodes.UnknownVersion"/>, <see cref="FailureCodes.DiskFull"/>, <see cref="FailureCodes.StorageFailed"/>.
     /// </exception>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
@@ -59,12 +60,14 @@ public sealed class LogEngine : Engine
         catch (DiskFullException full)
         {
             directoryLock?.Dispose();
-            throw new MillraceException(FailureCodes.DiskFull, $"The log in {folder.Root} cannot be opened: {full.Message} Make room.", full);
+            throw new MillraceException(
+                FailureCodes.DiskFull, $"The log in {folder.Root} cannot be opened: {full.Message} Make room.", full);
         }
         catch (IOException failure)
         {
             directoryLock?.Dispose();
-            throw new MillraceException(FailureCodes.StorageFailed, $"The log in {folder.Root} cannot be opened: {failure.Message}", failure);
+            throw new MillraceException(
+                FailureCodes.StorageFailed, $"The log in {folder.Root} cannot be opened: {failure.Message}", failure);
         }
         catch
         {
@@ -74,7 +77,8 @@ public sealed class LogEngine : Engine
     }
 
     /// <inheritdoc/>
-    public override async ValueTask<TopicDescription> CreateTopicAsync(TopicSpecification specification, CancellationToken cancellation = default)
+    public override async ValueTask<TopicDescription> CreateTopicAsync(
+        TopicSpecification specification, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(specification);
         specification.Validate();
@@ -114,7 +118,8 @@ public sealed class LogEngine : Engine
         if (commit.Positions.Count > 0 || commit.Changes.Count > 0)
         {
             throw new ArgumentException(
-                $"The commit holds {commit.Positions.Count} positions and {commit.Changes.Count} changes of state; only the owner of a partition may commit those.");
+                $"The commit holds {commit.Positions.Count} positions and {commit.Changes.Count} changes of state; only the owner of a " +
+                "partition may commit those.");
         }
 
         return CommitAsync(commit, owner: null, ownerEpoch: 0, cancellation);
@@ -153,7 +158,8 @@ public sealed class LogEngine : Engine
             ThrowIfStopped();
             if (!_coordinators.TryGetValue(subscription.Group, out var coordinator))
             {
-                coordinator = new GroupCoordinator(_catalog.Group(subscription.Group), subscription, topics, _options, () => Interlocked.Increment(ref _epochs));
+                coordinator = new GroupCoordinator(
+                    _catalog.Group(subscription.Group), subscription, topics, _options, () => Interlocked.Increment(ref _epochs));
                 _coordinators.Add(subscription.Group, coordinator);
             }
 
@@ -190,7 +196,8 @@ public sealed class LogEngine : Engine
         var lags = new List<PartitionLag>();
         foreach (var topic in _catalog.Topics.Values.OrderBy(t => t.Name, StringComparer.Ordinal))
         {
-            var isRead = coordinator?.Topics.Contains(topic) == true || log.Partitions.Values.Any(p => p.Positions.ContainsKey(topic.Number));
+            var isRead = coordinator?.Topics.Contains(topic) == true
+                || log.Partitions.Values.Any(p => p.Positions.ContainsKey(topic.Number));
             if (isRead) lags.AddRange(topic.Partitions.Select((p, i) => GroupRules.Lag(log, topic, p, i)));
         }
 
@@ -228,13 +235,16 @@ public sealed class LogEngine : Engine
     internal ValueTask<CommitResult> CommitAsync(Commit commit, GroupPartition? owner, long ownerEpoch, CancellationToken cancellation) =>
         DoAsync(new PendingCommit(_catalog, _options.CommitBytesMax, commit, owner, ownerEpoch), cancellation);
 
-    /// <summary>Drops the coordinator of a group that nobody is in any more, so that the next member may subscribe to other topics.</summary>
+    /// <summary>
+    /// Drops the coordinator of a group that nobody is in any more, so that the next member may subscribe to other topics.
+    /// </summary>
     internal void Forget(EmbeddedMember member, GroupCoordinator coordinator)
     {
         lock (_gate)
         {
             _members.Remove(member);
-            if (coordinator.IsEmpty && _coordinators.GetValueOrDefault(coordinator.Log.Name) == coordinator) _coordinators.Remove(coordinator.Log.Name);
+            if (coordinator.IsEmpty && _coordinators.GetValueOrDefault(coordinator.Log.Name) == coordinator)
+                _coordinators.Remove(coordinator.Log.Name);
         }
     }
 

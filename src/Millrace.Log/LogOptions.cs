@@ -5,7 +5,9 @@ namespace Millrace.Log;
 /// <summary>The embedded engine's limits and parameters. Immutable; every default serves one process on one disk.</summary>
 public sealed record LogOptions
 {
-    /// <summary>The largest value of the options that count bytes: 1 GiB, because offsets within a file are 32-bit in Kafka's index files.</summary>
+    /// <summary>
+    /// The largest value of the options that count bytes: 1 GiB, because offsets within a file are 32-bit in Kafka's index files.
+    /// </summary>
     public const int BytesMax = 1 << 30;
 
     /// <summary>The disk. By default the real one.</summary>
@@ -14,14 +16,17 @@ public sealed record LogOptions
     /// <summary>The clock, for the revocation time-out. By default the system's.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Where topic ids and frame salts come from; used by one thread at a time. By default seeded by the system's own randomness.</summary>
+    /// <summary>
+    /// Where topic ids and frame salts come from; used by one thread at a time. By default seeded by the system's own randomness.
+    /// </summary>
     public Random Random { get; init; } = new(RandomNumberGenerator.GetInt32(int.MaxValue));
 
     /// <summary>When a segment file is closed and the next begun, in bytes; 4 KiB to <see cref="BytesMax"/>, 256 MiB by default.</summary>
     public int SegmentBytesMax { get; init; } = 256 << 20;
 
     /// <summary>
-    /// How long the journal may grow, in bytes, before a checkpoint is made; it bounds recovery time. 4 KiB to <see cref="BytesMax"/>, 64 MiB by default.
+    /// How long the journal may grow, in bytes, before a checkpoint is made; it bounds recovery time. 4 KiB to <see cref="BytesMax"/>, 64
+    /// MiB by default.
     /// </summary>
     public int JournalBytesMax { get; init; } = 64 << 20;
 
@@ -38,7 +43,8 @@ public sealed record LogOptions
     public int IndexIntervalBytes { get; init; } = 4096;
 
     /// <summary>
-    /// How long a member may take to release a revoked partition before it is taken away; like Kafka's max.poll.interval.ms. One minute by default.
+    /// How long a member may take to release a revoked partition before it is taken away; like Kafka's max.poll.interval.ms. One minute by
+    /// default.
     /// </summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromMinutes(1);
 

@@ -1,8 +1,8 @@
 namespace Millrace.Log;
 
 /// <summary>
-/// Everything the engine asks of a disk: the one seam that a simulated disk replaces. Paths are absolute. What the disk refuses is an
-/// <see cref="IOException"/>, a full disk a <see cref="DiskFullException"/>. Thread safe but for two calls on one file at overlapping ranges.
+/// Everything the engine asks of a disk: the one seam that a simulated disk replaces. Paths are absolute. What the disk refuses is an <see
+/// cref="IOException"/>, a full disk a <see cref="DiskFullException"/>. Thread safe but for two calls on one file at overlapping ranges.
 /// </summary>
 public interface IStorage
 {
@@ -15,7 +15,9 @@ public interface IStorage
     /// <summary>The names (not paths) of the files in a directory, ordered (ordinal); empty when there is no such directory.</summary>
     IReadOnlyList<string> ListFiles(string directory);
 
-    /// <summary>The names (not paths) of the directories in a directory, ordered (ordinal); empty when there is no such directory.</summary>
+    /// <summary>
+    /// The names (not paths) of the directories in a directory, ordered (ordinal); empty when there is no such directory.
+    /// </summary>
     IReadOnlyList<string> ListDirectories(string directory);
 
     /// <summary>Opens a file for reading and writing.</summary>
@@ -40,8 +42,8 @@ public interface IStorage
     IDisposable Lock(string path);
 
     /// <summary>
-    /// Runs work that blocks while the disk works (the writer's loop, a checkpoint): on a thread of its own, or on the scheduler of a simulation.
-    /// Everything that the work awaits comes back to the same place.
+    /// Runs work that blocks while the disk works (the writer's loop, a checkpoint): on a thread of its own, or on the scheduler of a
+    /// simulation. Everything that the work awaits comes back to the same place.
     /// </summary>
     Task RunBlocking(Func<Task> work);
 }
@@ -62,8 +64,8 @@ public interface IStorageFile : IDisposable
     void SetLength(long length);
 
     /// <summary>
-    /// Takes room on the disk up to a length without changing the file's length, so that writes up to there cannot meet a full disk.
-    /// Does nothing where the system has no such call.
+    /// Takes room on the disk up to a length without changing the file's length, so that writes up to there cannot meet a full disk. Does
+    /// nothing where the system has no such call.
     /// </summary>
     /// <exception cref="DiskFullException">There is no room.</exception>
     void Reserve(long length);

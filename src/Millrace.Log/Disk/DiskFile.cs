@@ -14,7 +14,9 @@ internal sealed class DiskFile : IStorageFile
         _path = path;
         try
         {
-            _handle = File.OpenHandle(path, create ? FileMode.Create : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            _handle =
+                File.OpenHandle(
+                    path, create ? FileMode.Create : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         }
         catch (IOException failure) when (SystemCalls.IsDiskFull(failure))
         {

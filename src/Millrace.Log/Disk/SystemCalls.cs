@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Millrace.Log.Disk;
 
 /// <summary>
-/// The system's calls that .NET hides or softens: RandomAccess.FlushToDisk and FileStream.Flush(true) return normally on EIO under Linux (seen on
-/// .NET 10.0.12 with an injected error), so the sync calls are made here and their errno is read at once.
+/// The system's calls that .NET hides or softens: RandomAccess.FlushToDisk and FileStream.Flush(true) return normally on EIO under Linux
+/// (seen on .NET 10.0.12 with an injected error), so the sync calls are made here and their errno is read at once.
 /// </summary>
 internal static class SystemCalls
 {
@@ -32,7 +32,9 @@ internal static class SystemCalls
         }
     }
 
-    /// <summary>The names in a directory are on the disk when this returns. Windows keeps them durable by itself and has no call for it.</summary>
+    /// <summary>
+    /// The names in a directory are on the disk when this returns. Windows keeps them durable by itself and has no call for it.
+    /// </summary>
     public static void SyncDirectory(string path)
     {
         if (OperatingSystem.IsWindows()) return;
@@ -54,7 +56,8 @@ internal static class SystemCalls
         {
             var error = Marshal.GetLastPInvokeError();
             if (error == EInterrupted) continue;
-            if (error is ENoSpace or EQuotaLinux) throw new DiskFullException($"No room for {to - from} bytes in {path} ({Reason(error)}).");
+            if (error is ENoSpace or EQuotaLinux) throw new DiskFullException(
+                $"No room for {to - from} bytes in {path} ({Reason(error)}).");
             return;
         }
     }
@@ -64,7 +67,9 @@ internal static class SystemCalls
         if (OperatingSystem.IsLinux()) _ = Advise(file, 0, 0, AdviseDontNeed);
     }
 
-    /// <summary>Whether an exception of .NET's own write is a full disk: errno 28 (69 or 122 for quotas), or ERROR_DISK_FULL on Windows.</summary>
+    /// <summary>
+    /// Whether an exception of .NET's own write is a full disk: errno 28 (69 or 122 for quotas), or ERROR_DISK_FULL on Windows.
+    /// </summary>
     public static bool IsDiskFull(IOException failure)
     {
         var code = failure.HResult & 0xFFFF;

@@ -6,7 +6,8 @@ namespace Millrace.Log.Groups;
 internal sealed class EmbeddedMember(LogEngine engine, GroupCoordinator coordinator, string memberId) : GroupMember
 {
     // Bounded by what it carries: each partition is in at most one unread change of each kind.
-    private readonly Channel<AssignmentChange> _changes = Channel.CreateUnbounded<AssignmentChange>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<AssignmentChange> _changes =
+        Channel.CreateUnbounded<AssignmentChange>(new UnboundedChannelOptions { SingleReader = true });
 
     public LogEngine Engine { get; } = engine;
 

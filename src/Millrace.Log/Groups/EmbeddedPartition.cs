@@ -32,9 +32,11 @@ internal sealed class EmbeddedPartition(LogEngine engine, GroupCoordinator coord
     /// <summary>
     /// The state is here already; but a commit of the owner before may be under way in the writer, and what it changes must be seen first.
     /// </summary>
-    public override async ValueTask RestoreAsync(CancellationToken cancellation = default) => await engine.DoAsync(new CatchUp(), cancellation);
+    public override async ValueTask RestoreAsync(CancellationToken cancellation = default) =>
+        await engine.DoAsync(new CatchUp(), cancellation);
 
-    public override PartitionReader OpenReader(string topic, long offset) => engine.OpenReader(new TopicPartition(topic, Partition), offset);
+    public override PartitionReader OpenReader(string topic, long offset) =>
+        engine.OpenReader(new TopicPartition(topic, Partition), offset);
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => log.TryGet(store, key, out value);
 

@@ -4,10 +4,11 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Groups;
 
 /// <summary>
-/// Shares a group's partitions among its members in this process: balanced and sticky, a partition changes hands only after its owner released it
-/// or its time to do so ran out (Kafka's cooperative rebalancing).
+/// Shares a group's partitions among its members in this process: balanced and sticky, a partition changes hands only after its owner
+/// released it or its time to do so ran out (Kafka's cooperative rebalancing).
 /// </summary>
-internal sealed class GroupCoordinator(GroupLog log, GroupSubscription subscription, TopicLog[] topics, LogOptions options, Func<long> nextEpoch)
+internal sealed class GroupCoordinator(
+    GroupLog log, GroupSubscription subscription, TopicLog[] topics, LogOptions options, Func<long> nextEpoch)
 {
     private readonly Lock _gate = new(); // guards everything below
     private readonly List<EmbeddedMember> _members = [];

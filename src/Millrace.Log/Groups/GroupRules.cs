@@ -12,7 +12,8 @@ internal static class GroupRules
         GroupSubscription.ValidateGroup(subscription.Group);
         if (subscription.Topics.Count == 0) throw new ArgumentException($"Group '{subscription.Group}' subscribes to no topic.");
         if (subscription.Topics.Distinct(StringComparer.Ordinal).Count() != subscription.Topics.Count)
-            throw new ArgumentException($"Group '{subscription.Group}' subscribes to a topic twice: {string.Join(", ", subscription.Topics)}.");
+            throw new ArgumentException(
+                $"Group '{subscription.Group}' subscribes to a topic twice: {string.Join(", ", subscription.Topics)}.");
         var topics = subscription.Topics.Select(catalog.Topic).ToArray();
         var uneven = topics.FirstOrDefault(t => t.Partitions.Length != topics[0].Partitions.Length);
         if (subscription.HasState && uneven is not null)

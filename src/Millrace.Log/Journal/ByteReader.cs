@@ -46,5 +46,6 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string origin)
     }
 
     private readonly MillraceException Cut(string what, int at) => new(
-        FailureCodes.Corrupt, $"{origin}: {what} are claimed at byte {at} of {_bytes.Length}. The checksum was right, so this is a defect or a newer format.");
+        FailureCodes.Corrupt, $"{origin}: {what} are claimed at byte {at} of {_bytes.Length}. The checksum was right, so this is a " +
+            "defect or a newer format.");
 }

@@ -76,7 +76,9 @@ internal sealed class EntryVisitor
                 StreamVersion?.Invoke(streamTopic, streamKey, version);
                 break;
             default:
-                throw new MillraceException(FailureCodes.UnknownVersion, $"{origin} holds an entry of kind {kind}, which this program does not know. Use a newer one.");
+                throw new MillraceException(
+                    FailureCodes.UnknownVersion,
+                    $"{origin} holds an entry of kind {kind}, which this program does not know. Use a newer one.");
         }
     }
 }

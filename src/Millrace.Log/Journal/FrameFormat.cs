@@ -36,7 +36,8 @@ internal static class FrameFormat
         if (Crc32C.Of(header[..FileCrcAt]) != BinaryPrimitives.ReadUInt32LittleEndian(header[FileCrcAt..])) return false;
         var version = BinaryPrimitives.ReadInt32LittleEndian(header[VersionAt..]);
         if (version != Version)
-            throw new MillraceException(FailureCodes.UnknownVersion, $"{path} has format version {version}; this program reads {Version}. Use a newer one.");
+            throw new MillraceException(
+                FailureCodes.UnknownVersion, $"{path} has format version {version}; this program reads {Version}. Use a newer one.");
         salt = BinaryPrimitives.ReadUInt64LittleEndian(header[SaltAt..]);
         firstSequence = BinaryPrimitives.ReadInt64LittleEndian(header[SequenceAt..]);
         return true;

@@ -10,8 +10,9 @@ internal readonly record struct Frame(long Sequence, byte[] Payload, string Orig
 
 /// <summary>
 /// Reads the journal files in order and tells a torn tail from corruption: a bad frame is a torn tail only in the last file and only if no
-/// valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are not synced one by one, so a
-/// power loss may keep a later one and tear an earlier one.) A torn tail is cut off; anything else stops the start with file and offset.
+/// valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are not synced one by one,
+/// so a power loss may keep a later one and tear an earlier one.) A torn tail is cut off; anything else stops the start with file and
+/// offset.
 /// </summary>
 internal sealed class JournalReader(IStorage storage, string directory)
 {
@@ -40,7 +41,8 @@ internal sealed class JournalReader(IStorage storage, string directory)
         {
             // The file is synced before its name is, and a frame comes only after both: a bad header with nothing behind it was never used.
             if (isLast && length <= FrameFormat.FileHeaderSize) yield break;
-            throw new MillraceException(FailureCodes.Corrupt, $"{path}: the file header at offset 0 is damaged. Restore the folder from a copy.");
+            throw new MillraceException(
+                FailureCodes.Corrupt, $"{path}: the file header at offset 0 is damaged. Restore the folder from a copy.");
         }
 
         if (sequence > NextSequence)
@@ -87,20 +89,24 @@ internal sealed class JournalReader(IStorage storage, string directory)
         if (!isLast)
         {
             throw new MillraceException(FailureCodes.Corrupt,
-                $"{path}: the frame at offset {tail.Position} is damaged and a later journal file follows. Restore the folder from a copy.");
+                $"{path}: the frame at offset {tail.Position} is damaged and a later journal file follows. Restore the folder from a " +
+                "copy.");
         }
 
         if (FindProof(file, tail) is { } proof)
         {
             throw new MillraceException(FailureCodes.Corrupt,
-                $"{path}: the frame at offset {tail.Position} is damaged, but one at {proof} was written when it was on the disk. Restore the folder from a copy.");
+                $"{path}: the frame at offset {tail.Position} is damaged, but one at {proof} was written when it was on the disk. " +
+                "Restore the folder from a copy.");
         }
 
         file.SetLength(tail.Position);
         file.Sync();
     }
 
-    /// <summary>Looks behind a bad frame for an intact one that proves that the bad one was once whole: the salt tells where one may be.</summary>
+    /// <summary>
+    /// Looks behind a bad frame for an intact one that proves that the bad one was once whole: the salt tells where one may be.
+    /// </summary>
     private static long? FindProof(IStorageFile file, Tail tail)
     {
         var bytes = new byte[Math.Min(tail.End - tail.Position, FrameFormat.PayloadBytesMax)];
@@ -111,7 +117,8 @@ internal sealed class JournalReader(IStorage storage, string directory)
         while (bytes.AsSpan(start, count - start).IndexOf(needle) is var found and >= 0)
         {
             var at = start + found - FrameFormat.SaltOffset;
-            if (at > 0 && at + FrameFormat.FrameHeaderSize <= count && IsProof(bytes.AsSpan(at, count - at), tail)) return tail.Position + at;
+            if (at > 0 && at + FrameFormat.FrameHeaderSize <= count && IsProof(bytes.AsSpan(at, count - at), tail))
+                return tail.Position + at;
             start += found + 1;
         }
 

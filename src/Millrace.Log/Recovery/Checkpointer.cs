@@ -5,8 +5,8 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Recovery;
 
 /// <summary>
-/// Makes checkpoints: what must be consistent is captured in the writer's loop, in memory; syncing segments and writing files goes on beside the
-/// writer. When the checkpoint file is in place, the journal before it is dropped. One at a time.
+/// Makes checkpoints: what must be consistent is captured in the writer's loop, in memory; syncing segments and writing files goes on
+/// beside the writer. When the checkpoint file is in place, the journal before it is dropped. One at a time.
 /// </summary>
 internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog catalog)
 {
@@ -58,7 +58,8 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
     public async Task EndAsync()
     {
         if (_running is not { } running) return;
-        await running.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Current);
+        await running.ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Current);
         _captured!.Dispose();
     }
 
@@ -91,7 +92,9 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
             var before = partition.SnapshotAt;
             partition.IsDirty = false;
             partition.SnapshotAt = captured.Sequence;
-            captured.Files.Add((Folder.SnapshotName(partition.Group.Number, partition.Number, captured.Sequence), Snapshots.WriteGroupPartition(partition)));
+            captured.Files.Add(
+                (Folder.SnapshotName(partition.Group.Number, partition.Number, captured.Sequence),
+                    Snapshots.WriteGroupPartition(partition)));
             captured.Restores.Add(() => (partition.IsDirty, partition.SnapshotAt) = (true, before));
         }
 
@@ -118,7 +121,8 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
     {
         foreach (var name in options.Storage.ListFiles(folder.Journal))
         {
-            if (string.CompareOrdinal(name, JournalFile.NameOf(captured.Sequence)) < 0) options.Storage.DeleteFile(Path.Combine(folder.Journal, name));
+            if (string.CompareOrdinal(name, JournalFile.NameOf(captured.Sequence)) < 0)
+                options.Storage.DeleteFile(Path.Combine(folder.Journal, name));
         }
 
         foreach (var name in options.Storage.ListFiles(folder.State))

@@ -5,7 +5,8 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Recovery;
 
 /// <summary>
-/// Brings the engine back: the last checkpoint, then the journal on top. It writes only what it would write again after being interrupted itself.
+/// Brings the engine back: the last checkpoint, then the journal on top. It writes only what it would write again after being interrupted
+/// itself.
 /// </summary>
 internal sealed class Recoverer(Folder folder, LogOptions options)
 {
@@ -82,7 +83,8 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
         var topic = known.Topic;
         _catalog.Add(topic);
         if (_deletedTopics.Contains(topic.Number)) return;
-        for (var i = 0; i < known.Partitions.Length; i++) topic.Partitions[i].Open(known.Partitions[i].Segments, known.Partitions[i].EndOffset);
+        for (var i = 0; i < known.Partitions.Length; i++)
+            topic.Partitions[i].Open(known.Partitions[i].Segments, known.Partitions[i].EndOffset);
         topic.VersionsAt = known.VersionsAt;
         if (known.VersionsAt == 0) return;
         var path = Path.Combine(folder.State, Folder.VersionsName(topic.Number, known.VersionsAt));
@@ -162,7 +164,8 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
         if (!RecordBatchHeader.TryRead(batch, out var header) || !header.IsIntact(batch) || header.BaseOffset != partition.NextOffset)
         {
             throw new MillraceException(FailureCodes.Corrupt,
-                $"{origin}: the batch for {partition.Name} at offset {header.BaseOffset} does not continue the partition at {partition.NextOffset}.");
+                $"{origin}: the batch for {partition.Name} at offset {header.BaseOffset} does not continue the partition at " +
+                $"{partition.NextOffset}.");
         }
 
         partition.Prepare(batch.Length);

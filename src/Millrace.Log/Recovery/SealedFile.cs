@@ -42,12 +42,16 @@ internal static class SealedFile
         var length = file.Length;
         if (length is < HeaderSize or > int.MaxValue) throw Damaged(path, $"it has {length} bytes");
         var bytes = new byte[length];
-        if (file.Read(0, bytes) < length || BinaryPrimitives.ReadUInt64LittleEndian(bytes) != Magic) throw Damaged(path, "it begins with other bytes");
+        if (file.Read(0, bytes) < length || BinaryPrimitives.ReadUInt64LittleEndian(bytes) != Magic)
+            throw Damaged(path, "it begins with other bytes");
         var version = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(VersionAt));
         if (version != Version)
-            throw new MillraceException(FailureCodes.UnknownVersion, $"{path} has format version {version}; this program reads {Version}. Use a newer one.");
-        if (BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(LengthAt)) != length - HeaderSize) throw Damaged(path, "its length does not match");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(CrcAt)) != Checksum(bytes)) throw Damaged(path, "its checksum does not match");
+            throw new MillraceException(
+                FailureCodes.UnknownVersion, $"{path} has format version {version}; this program reads {Version}. Use a newer one.");
+        if (BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(LengthAt)) != length - HeaderSize)
+            throw Damaged(path, "its length does not match");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(CrcAt)) != Checksum(bytes))
+            throw Damaged(path, "its checksum does not match");
         return bytes[HeaderSize..];
     }
 

@@ -4,7 +4,9 @@ using Millrace.Log.Segments;
 
 namespace Millrace.Log.Recovery;
 
-/// <summary>The contents of the checkpoint, of the group snapshots and of the version files; FORMAT.md, "Checkpoint and state files".</summary>
+/// <summary>
+/// The contents of the checkpoint, of the group snapshots and of the version files; FORMAT.md, "Checkpoint and state files".
+/// </summary>
 internal static class Snapshots
 {
     public static ByteWriter WriteCheckpoint(Catalog catalog, long sequence)

@@ -35,11 +35,14 @@ internal sealed class PartitionLog : IDisposable
 
     public Segment[] Segments => Volatile.Read(ref _segments);
 
-    /// <summary>The offset that the next batch written here gets; ahead of <see cref="EndOffset"/> until it is published. Writer only.</summary>
+    /// <summary>
+    /// The offset that the next batch written here gets; ahead of <see cref="EndOffset"/> until it is published. Writer only.
+    /// </summary>
     public long NextOffset { get; set; }
 
     /// <summary>
-    /// The base offset of the first segment that the last checkpoint may not have synced whole. Set by the checkpoint, which runs once at a time.
+    /// The base offset of the first segment that the last checkpoint may not have synced whole. Set by the checkpoint, which runs once at a
+    /// time.
     /// </summary>
     public long UnsyncedFrom { get; set; }
 
@@ -57,15 +60,16 @@ internal sealed class PartitionLog : IDisposable
     }
 
     /// <summary>
-    /// Opens what a checkpoint knows: its segments, each up to a length. Files that it does not name are of no use. What lies beyond in the last
-    /// one is written again from the journal, in place, so that recovery needs no room that the disk may not have.
+    /// Opens what a checkpoint knows: its segments, each up to a length. Files that it does not name are of no use. What lies beyond in the
+    /// last one is written again from the journal, in place, so that recovery needs no room that the disk may not have.
     /// </summary>
     public void Open(IReadOnlyList<SegmentExtent> extents, long endOffset)
     {
         var known = extents.Select(e => Segment.NameOf(e.BaseOffset)).ToHashSet(StringComparer.Ordinal);
         foreach (var name in _storage.ListFiles(DirectoryPath))
         {
-            if (name != MetadataName && !known.Contains(Path.GetFileNameWithoutExtension(name))) _storage.DeleteFile(Path.Combine(DirectoryPath, name));
+            if (name != MetadataName && !known.Contains(Path.GetFileNameWithoutExtension(name)))
+                _storage.DeleteFile(Path.Combine(DirectoryPath, name));
         }
 
         var opened = new List<Segment>(extents.Count);
@@ -86,14 +90,15 @@ internal sealed class PartitionLog : IDisposable
     }
 
     /// <summary>
-    /// Makes sure that a batch cannot meet a full disk, and begins the next segment when the active one is full: a segment may pass its limit by
-    /// what one group commit holds for it. Writer only.
+    /// Makes sure that a batch cannot meet a full disk, and begins the next segment when the active one is full: a segment may pass its
+    /// limit by what one group commit holds for it. Writer only.
     /// </summary>
     /// <exception cref="DiskFullException">There is no room; nothing was written.</exception>
     public void Prepare(int bytes)
     {
         var active = _segments[^1];
-        if (_preparedBytes == 0 && active.WrittenBytes > 0 && active.WrittenBytes + (long)bytes > _options.SegmentBytesMax) active = Roll(active);
+        if (_preparedBytes == 0 && active.WrittenBytes > 0 && active.WrittenBytes + (long)bytes > _options.SegmentBytesMax)
+            active = Roll(active);
         active.Reserve(_preparedBytes + bytes);
         _preparedBytes += bytes;
     }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Millrace.Log.Segments;
 
 /// <summary>
-/// One segment file: RecordBatch v2 batches end to end, in Kafka's naming. The writer appends and publishes; readers read below what is published.
+/// One segment file: RecordBatch v2 batches end to end, in Kafka's naming. The writer appends and publishes; readers read below what is
+/// published.
 /// </summary>
 internal sealed class Segment : IDisposable
 {
@@ -51,7 +52,8 @@ internal sealed class Segment : IDisposable
         if (!storage.FileExists(Path.Combine(directory, NameOf(baseOffset) + ".log")))
         {
             throw new MillraceException(FailureCodes.Corrupt,
-                $"{Path.Combine(directory, NameOf(baseOffset))}.log, which the checkpoint names, is missing. Restore the folder from a copy.");
+                $"{Path.Combine(directory, NameOf(baseOffset))}.log, which the checkpoint names, is missing. Restore the folder from a " +
+                "copy.");
         }
 
         var segment = new Segment(storage, directory, baseOffset, indexIntervalBytes, create: false);
@@ -116,7 +118,8 @@ internal sealed class Segment : IDisposable
             if (!RecordBatchHeader.TryReadAlone(buffer.AsSpan(position - start, Math.Max(0, start + length - position)), out var header)
                 || header.SizeBytes > to - position)
             {
-                throw new MillraceException(FailureCodes.Corrupt, $"{FilePath}: the batch at position {position} is cut off. Restore the folder from a copy.");
+                throw new MillraceException(
+                    FailureCodes.Corrupt, $"{FilePath}: the batch at position {position} is cut off. Restore the folder from a copy.");
             }
 
             visit(header, position);

@@ -3,9 +3,9 @@ using System.Buffers.Binary;
 namespace Millrace.Log.Segments;
 
 /// <summary>
-/// The sparse indexes of one segment, in Kafka's formats: offset index (relative last offset, position of its batch; 4 + 4 bytes) and time index
-/// (greatest timestamp so far, its relative offset; 8 + 4 bytes), big-endian. Derived: rebuilt from the segment when it is missing or damaged.
-/// One writer appends; readers see whole entries because a count is published last.
+/// The sparse indexes of one segment, in Kafka's formats: offset index (relative last offset, position of its batch; 4 + 4 bytes) and time
+/// index (greatest timestamp so far, its relative offset; 8 + 4 bytes), big-endian. Derived: rebuilt from the segment when it is missing or
+/// damaged. One writer appends; readers see whole entries because a count is published last.
 /// </summary>
 internal sealed class SegmentIndex(long baseOffset, int intervalBytes)
 {

@@ -107,7 +107,8 @@ internal sealed class SegmentReader : PartitionReader
     private int ReadWhole(ref byte[] buffer, int size, int available, out long nextOffset)
     {
         var count = _segment!.File.Read(_position, buffer.AsSpan(0, size));
-        if (RecordBatchHeader.TryReadAlone(buffer.AsSpan(0, count), out var first) && first.SizeBytes > count && first.SizeBytes <= available)
+        if (RecordBatchHeader.TryReadAlone(buffer.AsSpan(0, count), out var first) && first.SizeBytes > count
+            && first.SizeBytes <= available)
         {
             ArrayPool<byte>.Shared.Return(buffer);
             buffer = ArrayPool<byte>.Shared.Rent(first.SizeBytes);
@@ -119,7 +120,8 @@ internal sealed class SegmentReader : PartitionReader
         while (RecordBatchHeader.TryRead(buffer.AsSpan(whole, count - whole), out var batch))
         {
             if (!batch.IsIntact(buffer.AsSpan(whole))) throw Damaged(whole, "its checksum does not match");
-            if (batch.NextOffset <= nextOffset && whole > 0) throw Damaged(whole, $"its offsets end at {batch.NextOffset}, not after {nextOffset}");
+            if (batch.NextOffset <= nextOffset && whole > 0)
+                throw Damaged(whole, $"its offsets end at {batch.NextOffset}, not after {nextOffset}");
             nextOffset = batch.NextOffset;
             whole += batch.SizeBytes;
         }

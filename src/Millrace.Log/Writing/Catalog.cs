@@ -4,7 +4,8 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Writing;
 
 /// <summary>
-/// What the engine knows: topics, groups, producers. The writer (and the recovery before it) changes it; the concurrent maps may be read by anyone.
+/// What the engine knows: topics, groups, producers. The writer (and the recovery before it) changes it; the concurrent maps may be read by
+/// anyone.
 /// </summary>
 internal sealed class Catalog
 {

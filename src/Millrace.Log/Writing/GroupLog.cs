@@ -27,7 +27,9 @@ internal sealed class GroupPartition(GroupLog group, int number)
 
     public ConcurrentDictionary<string, ConcurrentDictionary<byte[], byte[]>> Stores { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>The epoch of the present owner; a commit with another one is fenced. 0 is nobody. Set by the coordinator, read by the writer.</summary>
+    /// <summary>
+    /// The epoch of the present owner; a commit with another one is fenced. 0 is nobody. Set by the coordinator, read by the writer.
+    /// </summary>
     public long OwnerEpoch { get => Volatile.Read(ref field); set => Volatile.Write(ref field, value); }
 
     /// <summary>Whether positions or state changed since the last checkpoint began. Writer only.</summary>

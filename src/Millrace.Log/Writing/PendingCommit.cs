@@ -70,7 +70,8 @@ internal sealed class PendingCommit : Work<CommitResult>
         if (_owner is not null && _owner.OwnerEpoch != _ownerEpoch)
         {
             throw new MillraceException(FailureCodes.Fenced,
-                $"Partition {_owner.Number} of group '{_owner.Group.Name}' has an owner with epoch {_owner.OwnerEpoch}; epoch {_ownerEpoch} may write nothing more.");
+                $"Partition {_owner.Number} of group '{_owner.Group.Name}' has an owner with epoch {_owner.OwnerEpoch}; epoch " +
+                $"{_ownerEpoch} may write nothing more.");
         }
 
         foreach (var batch in _batches) ThrowIfDeleted(batch.Topic);
@@ -145,7 +146,9 @@ internal sealed class PendingCommit : Work<CommitResult>
         return true;
     }
 
-    /// <summary>Checks the producer's numbers. True when all of this was committed before: then the caller gets the same answer again.</summary>
+    /// <summary>
+    /// Checks the producer's numbers. True when all of this was committed before: then the caller gets the same answer again.
+    /// </summary>
     private bool IsRepeat(Writer writer)
     {
         if (_commit.Producer is not { } producer || _batches.Length == 0) return false;
@@ -164,7 +167,8 @@ internal sealed class PendingCommit : Work<CommitResult>
             if (repeats[i] is null && known.NextSequence(target) != batch.Header.BaseSequence)
             {
                 throw new MillraceException(FailureCodes.SequenceGap,
-                    $"Producer {producer} sent sequence {batch.Header.BaseSequence} to {batch.Log.Name}; {known.NextSequence(target)} was to follow.");
+                    $"Producer {producer} sent sequence {batch.Header.BaseSequence} to {batch.Log.Name}; {known.NextSequence(target)} " +
+                    "was to follow.");
             }
         }
 

@@ -4,9 +4,9 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Writing;
 
 /// <summary>
-/// Something that callers want of the writer. It is staged (checked, and its entries added to the frame), then, once the frame is as durable as
-/// it asked, applied; at last the caller hears. Staging that throws a <see cref="MillraceException"/> refuses this work alone and must have
-/// changed nothing; whatever fails later stops the engine.
+/// Something that callers want of the writer. It is staged (checked, and its entries added to the frame), then, once the frame is as
+/// durable as it asked, applied; at last the caller hears. Staging that throws a <see cref="MillraceException"/> refuses this work alone
+/// and must have changed nothing; whatever fails later stops the engine.
 /// </summary>
 internal abstract class Work
 {

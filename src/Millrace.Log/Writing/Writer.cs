@@ -6,8 +6,8 @@ using Millrace.Log.Segments;
 namespace Millrace.Log.Writing;
 
 /// <summary>
-/// The single writer. It takes what waits, stages it into one frame, writes and syncs the frame, applies it, and lets the callers know: one write
-/// and one sync serve all who waited. It alone changes the catalog, the journal and the segments' ends.
+/// The single writer. It takes what waits, stages it into one frame, writes and syncs the frame, applies it, and lets the callers know: one
+/// write and one sync serve all who waited. It alone changes the catalog, the journal and the segments' ends.
 /// </summary>
 internal sealed class Writer : IDisposable
 {
@@ -50,7 +50,9 @@ internal sealed class Writer : IDisposable
 
     public void Start() => _running = Options.Storage.RunBlocking(RunAsync);
 
-    /// <summary>Hands work over. Its order among the caller's own calls is kept: the queue is first in, first out, also for those who wait for room.</summary>
+    /// <summary>
+    /// Hands work over. Its order among the caller's own calls is kept: the queue is first in, first out, also for those who wait for room.
+    /// </summary>
     public async ValueTask<T> DoAsync<T>(Work<T> work, CancellationToken cancellation)
     {
         ThrowIfFailed();
@@ -80,7 +82,9 @@ internal sealed class Writer : IDisposable
     /// <summary>Gives the frame's buffer back, after the loop's end.</summary>
     public void Dispose() => _frame.Dispose();
 
-    /// <summary>Makes sure that so many bytes of entries fit into the journal, and begins it where this opening has not written yet.</summary>
+    /// <summary>
+    /// Makes sure that so many bytes of entries fit into the journal, and begins it where this opening has not written yet.
+    /// </summary>
     /// <exception cref="DiskFullException">There is no room; nothing was written.</exception>
     public void Journal(int bytes)
     {
@@ -91,7 +95,8 @@ internal sealed class Writer : IDisposable
         _isOpenedNoted = true;
     }
 
-    public TopicLog NewTopic(int number, Guid id, TopicSpecification specification) => new(Options, _folder.Logs, number, id, specification);
+    public TopicLog NewTopic(int number, Guid id, TopicSpecification specification) =>
+        new(Options, _folder.Logs, number, id, specification);
 
     /// <summary>Notes a partition whose records are to be shown once the whole frame is applied.</summary>
     public void Touch(PartitionLog log)
@@ -168,7 +173,8 @@ internal sealed class Writer : IDisposable
         catch (DiskFullException full)
         {
             work.Fail(new MillraceException(
-                FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume by themselves.", full));
+                FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
+                    "by themselves.", full));
         }
         catch (Exception failure)
         {
@@ -243,7 +249,9 @@ internal sealed class Writer : IDisposable
         _deleted.Clear();
     }
 
-    /// <summary>After a failed write or sync nothing is known about the disk: nobody hears of success any more, and only a new start reads it again.</summary>
+    /// <summary>
+    /// After a failed write or sync nothing is known about the disk: nobody hears of success any more, and only a new start reads it again.
+    /// </summary>
     private void FailStop(Exception failure)
     {
         var reason = Stopped(failure);
@@ -263,7 +271,8 @@ internal sealed class Writer : IDisposable
     }
 
     private static MillraceException Stopped(Exception failure) => new(FailureCodes.StorageFailed,
-        $"The engine stopped because the disk failed it: {failure.Message} Nothing unacknowledged is known to be safe; mend the disk and start again.", failure);
+        $"The engine stopped because the disk failed it: {failure.Message} Nothing unacknowledged is known to be safe; mend the disk " +
+        "and start again.", failure);
 
     private void ThrowIfFailed()
     {
