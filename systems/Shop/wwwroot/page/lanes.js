@@ -123,8 +123,9 @@ export class Lanes {
   // Events come within milliseconds of each other or minutes apart: the gap grows with the logarithm of the time between.
   #place(size, look, lanes) {
     const first = look.labelWidth + look.pad;
-    const room = size - first - look.pad - (this.#isPending ? look.gapMin / 2 : 0);
     const weights = this.#steps.slice(1).map((step, index) => 1 + Math.log10(1 + Math.max(0, step.at - this.#steps[index].at)));
+    // An order in flight leaves room for what is still to come, so that its first events do not jump with each new one.
+    const room = this.#isPending ? Math.min(size - first - look.pad, look.gapMin * 2 * weights.length) : size - first - look.pad;
     const spare = Math.max(0, room - look.gapMin * weights.length);
     const weightSum = weights.reduce((sum, weight) => sum + weight, 0);
     let x = first;
