@@ -152,6 +152,18 @@ internal sealed class Rig : IAsyncDisposable
         return data;
     }
 
+    /// <summary>The committed state of a group's partition 0, read as its owner.</summary>
+    public async Task<IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>> ScanAsync(string group, string store)
+    {
+        await using var member = await Engine.JoinAsync(new GroupSubscription { Group = group, Topics = ["orders"] }, Cancellation);
+        var change = Assert.IsType<AssignmentChange.Assigned>(await member.NextChangeAsync(Cancellation));
+        var owned = change.Partitions[0];
+        await owned.RestoreAsync(Cancellation);
+        var entries = owned.Scan(store);
+        foreach (var partition in change.Partitions) await member.ReleaseAsync(partition, Cancellation);
+        return entries;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_runtime is not null) await _runtime.DisposeAsync();

@@ -1,0 +1,163 @@
+namespace Millrace.Messaging.Tests;
+
+/// <summary>Idempotent by (source, id), over batches, restarts and a time.</summary>
+public sealed class DeduplicationTests
+{
+    private static readonly Placed Event = new("a", 1m);
+
+    [Fact]
+    public async Task The_same_event_twice_in_one_batch_has_one_effect()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.PublishAsync(("1", Event), ("1", Event), ("2", Event), ("1", Event));
+
+        await rig.HandleAllAsync(Pay());
+
+        Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
+    }
+
+    [Fact]
+    public async Task The_same_event_twice_has_one_effect_while_the_first_is_still_under_way()
+    {
+        await using var rig = await Rig.OpenAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var calls = 0;
+        await rig.PublishAsync(("1", Event), ("1", Event), ("2", new Placed("b", 1m)));
+
+        await rig.StartAsync(Rig.Define(h => h.Handle(async Task<Paid> (Placed placed) =>
+        {
+            Interlocked.Increment(ref calls);
+            if (placed.Order == "b") gate.SetResult();
+            else await gate.Task;
+            return new Paid(placed.Order, 1m);
+        })));
+        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+
+        Assert.Equal(2, calls);
+        Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
+    }
+
+    [Fact]
+    public async Task The_same_event_twice_has_one_effect_across_batches()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.StartAsync(Pay());
+
+        for (var i = 0; i < 3; i++)
+        {
+            await rig.PublishAsync(("1", Event));
+            await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        }
+
+        Assert.Single(await rig.RecordsOfAsync("payments"));
+    }
+
+    [Fact]
+    public async Task The_same_event_twice_has_one_effect_across_a_restart()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.PublishAsync(("1", Event));
+        await rig.HandleAllAsync(Pay());
+
+        await rig.RestartEngineAsync();
+        await rig.PublishAsync(("1", Event), ("2", Event));
+        await rig.HandleAllAsync(Pay());
+
+        Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
+    }
+
+    [Fact]
+    public async Task The_same_id_of_another_source_is_another_event_however_the_two_are_cut()
+    {
+        await using var rig = await Rig.OpenAsync();
+        foreach (var (source, id) in new[] { ("/a", "1"), ("/b", "1"), ("/a1", "1"), ("/a", "11") })
+        {
+            await rig.AppendAsync(b => EventCodec.Write(
+                new CloudEvent { Id = id, Source = source, Type = "test.placed", Data = """{"Order":"a","Amount":1}"""u8.ToArray() },
+                EventMode.Structured, "a"u8, 0, b));
+        }
+
+        await rig.HandleAllAsync(Pay());
+
+        Assert.Equal(4, (await rig.RecordsOfAsync("payments")).Count);
+    }
+
+    [Fact]
+    public async Task Each_group_handles_an_event_once()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.PublishAsync(("1", Event), ("1", Event));
+
+        await rig.HandleAllAsync(Pay("one"));
+        await rig.HandleAllAsync(Pay("two"));
+
+        Assert.Equal(["/test/one", "/test/two"], (await rig.EventsOfAsync("payments")).Select(e => e.Source));
+    }
+
+    [Fact]
+    public async Task Retention_forgets_where_events_go_on()
+    {
+        await using var rig = await Rig.OpenAsync();
+        var pay = Rig.Define(h => h.WithDeduplication(TimeSpan.FromHours(1)).Handle((Placed placed) => new Paid(placed.Order, 1m)));
+        await rig.PublishAsync(("1", Event));
+        await rig.HandleAllAsync(pay);
+
+        rig.Time.Advance(TimeSpan.FromMinutes(59));
+        await rig.PublishAsync(("1", Event));
+        await rig.HandleAllAsync(pay);
+        Assert.Single(await rig.RecordsOfAsync("payments"));
+
+        rig.Time.Advance(TimeSpan.FromMinutes(2));
+        await rig.PublishAsync(("2", Event));
+        await rig.HandleAllAsync(pay);
+        await rig.PublishAsync(("1", Event));
+        await rig.HandleAllAsync(pay);
+        Assert.Equal(["1", "2", "1"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
+    }
+
+    [Fact]
+    public async Task Retention_forgets_in_bounded_steps_by_a_durable_timer_where_no_event_comes_any_more()
+    {
+        await using var rig = await Rig.OpenAsync();
+        var pay = Rig.Define(h => h.WithDeduplication(TimeSpan.FromHours(1)).Handle((Placed placed) => { }));
+        await rig.PublishAsync([.. Enumerable.Range(0, 5_000).Select(i => ($"{i}", (object)Event))]);
+        await rig.HandleAllAsync(pay);
+        Assert.Equal(5_000, (await SeenAsync(rig, "seen")).Count);
+
+        await rig.RestartEngineAsync();
+        rig.Time.Advance(TimeSpan.FromHours(1) + TimeSpan.FromMilliseconds(1));
+        await rig.HandleAllAsync(pay);
+
+        Assert.Empty(await SeenAsync(rig, "seen"));
+        var head = Assert.Single(await SeenAsync(rig, "seen.chunks"));
+        Assert.Equal("head"u8.ToArray(), head.Key.ToArray());
+    }
+
+    [Fact]
+    public async Task Nothing_is_forgotten_early_where_events_go_on_for_longer_than_the_retention()
+    {
+        await using var rig = await Rig.OpenAsync();
+        var pay = Rig.Define(h => h.WithDeduplication(TimeSpan.FromMinutes(10)).Handle((Placed placed) => { }));
+        await rig.StartAsync(pay);
+        for (var minute = 0; minute < 30; minute++)
+        {
+            await rig.PublishAsync(($"{minute}", Event));
+            await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+            rig.Time.Advance(TimeSpan.FromMinutes(1));
+            await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        }
+
+        await rig.StopAsync();
+
+        // One is said per minute; those of the last ten minutes are there, and at most a 64th of the retention more.
+        var times = (await SeenAsync(rig, "seen"))
+            .Select(e => DateTimeOffset.FromUnixTimeMilliseconds(BitConverter.ToInt64(e.Value.Span)) - rig.Time.Start).OrderBy(t => t).ToList();
+        Assert.Equal(Enumerable.Range(21, 9).Select(m => TimeSpan.FromMinutes(m)), times.TakeLast(9));
+        Assert.InRange(times.Count, 9, 11);
+    }
+
+    private static Processor Pay(string name = "group") => Rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, 1m)), name: name);
+
+    private static async Task<IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>> SeenAsync(Rig rig, string store) =>
+        await rig.ScanAsync("group", store);
+}
