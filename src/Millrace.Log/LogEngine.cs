@@ -232,8 +232,40 @@ public sealed class LogEngine : Engine
         return await _writer.DoAsync(work, cancellation);
     }
 
-    internal ValueTask<CommitResult> CommitAsync(Commit commit, GroupPartition? owner, long ownerEpoch, CancellationToken cancellation) =>
-        DoAsync(new PendingCommit(_catalog, _options.CommitBytesMax, commit, owner, ownerEpoch), cancellation);
+    internal ValueTask<CommitResult> CommitAsync(Commit commit, GroupPartition? owner, long ownerEpoch, CancellationToken cancellation)
+    {
+        PendingCommit pending;
+        try
+        {
+            pending = new PendingCommit(_catalog, _options.CommitBytesMax, commit, owner, ownerEpoch);
+        }
+        catch (Exception refusal)
+        {
+            return RefuseAsync(owner, ownerEpoch, refusal);
+        }
+
+        return owner is null ? DoAsync(pending, cancellation) : DoInOrderAsync(pending, owner, ownerEpoch, cancellation);
+    }
+
+    /// <summary>Lets the owner's later commits know, in the order of the calls.</summary>
+    private async ValueTask<CommitResult> RefuseAsync(GroupPartition? owner, long ownerEpoch, Exception refusal)
+    {
+        if (owner is not null) await DoAsync(new RefusedCommit(owner, ownerEpoch), CancellationToken.None);
+        throw refusal;
+    }
+
+    private async ValueTask<CommitResult> DoInOrderAsync(PendingCommit pending, GroupPartition owner, long ownerEpoch, CancellationToken cancellation)
+    {
+        try
+        {
+            return await DoAsync(pending, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            owner.Abort(ownerEpoch);
+            throw;
+        }
+    }
 
     /// <summary>
     /// Drops the coordinator of a group that nobody is in any more, so that the next member may subscribe to other topics.

@@ -69,6 +69,32 @@ public abstract class OwnedCommitContract : EngineContract
     }
 
     [Fact]
+    public async Task Commits_after_a_failed_one_fail_too_until_the_owner_restores()
+    {
+        var (input, output) = (await CreatePartitionAsync("input"), await CreatePartitionAsync("output"));
+        await using var group = Group(input);
+        var owned = await OwnAsync(group);
+        using var first = Reading(input, 1);
+        using var refused = Reading(input, 2);
+        Fill(refused.To(new TopicPartition(Named("nowhere"), 0)), "must not appear");
+        using var later = Reading(input, 3);
+        Fill(later.To(output), "nor this");
+        using var again = Reading(input, 2);
+
+        var answers = new[] { first, refused, later }.Select(commit => owned.CommitAsync(commit, Cancellation).AsTask()).ToList();
+        await answers[0];
+        await AssertFailsAsync(FailureCodes.TopicNotFound, () => new ValueTask(answers[1]));
+        await AssertFailsAsync(FailureCodes.CommitAborted, () => new ValueTask(answers[2]));
+        await owned.RestoreAsync(Cancellation);
+        var restored = owned.Positions.Single().NextOffset;
+        (await owned.CommitAsync(again, Cancellation)).RequireCommitted();
+
+        Assert.Equal(1, restored);
+        Assert.Equal(2, owned.Positions.Single().NextOffset);
+        await AssertHoldsAsync(output);
+    }
+
+    [Fact]
     public async Task Commits_under_way_together_are_applied_in_the_order_of_the_calls()
     {
         var (input, output) = (await CreatePartitionAsync("input"), await CreatePartitionAsync("output"));
@@ -176,6 +202,13 @@ public abstract class OwnedCommitContract : EngineContract
         await group.LeaveAsync(old);
         await group.UntilOwnedAsync(1);
         return group.Members[0].Owned[0];
+    }
+
+    private static Commit Reading(TopicPartition input, long nextOffset)
+    {
+        var commit = new Commit();
+        commit.SetPosition(input.Topic, nextOffset);
+        return commit;
     }
 
     private async ValueTask CommitAsync(OwnedPartition owned, TopicPartition input, TopicPartition output, string text)

@@ -33,7 +33,7 @@ internal sealed class EmbeddedPartition(LogEngine engine, GroupCoordinator coord
     /// The state is here already; but a commit of the owner before may be under way in the writer, and what it changes must be seen first.
     /// </summary>
     public override async ValueTask RestoreAsync(CancellationToken cancellation = default) =>
-        await engine.DoAsync(new CatchUp(), cancellation);
+        await engine.DoAsync(new CatchUp(log, Epoch), cancellation);
 
     public override PartitionReader OpenReader(string topic, long offset) =>
         engine.OpenReader(new TopicPartition(topic, Partition), offset);

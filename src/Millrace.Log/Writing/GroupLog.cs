@@ -18,6 +18,8 @@ internal sealed class GroupLog(int number, string name)
 /// <summary>What a group keeps for one partition number.</summary>
 internal sealed class GroupPartition(GroupLog group, int number)
 {
+    private long _abortedEpoch;
+
     public GroupLog Group { get; } = group;
 
     public int Number { get; } = number;
@@ -32,11 +34,29 @@ internal sealed class GroupPartition(GroupLog group, int number)
     /// </summary>
     public long OwnerEpoch { get => Volatile.Read(ref field); set => Volatile.Write(ref field, value); }
 
+    /// <summary>
+    /// The owner's epoch of which a commit failed: its later ones fail too, until it restores. 0 when there is none. Set by the writer, in the order of
+    /// the calls, and by a call that was cancelled before it got there.
+    /// </summary>
+    public long AbortedEpoch => Volatile.Read(ref _abortedEpoch);
+
     /// <summary>Whether positions or state changed since the last checkpoint began. Writer only.</summary>
     public bool IsDirty { get; set; }
 
     /// <summary>The checkpoint whose snapshot file holds this, or 0 when there is none. Set by the checkpoint.</summary>
     public long SnapshotAt { get; set; }
+
+    /// <summary>A commit of that owner failed. One that was fenced does not hide the failure of its successor.</summary>
+    public void Abort(long epoch)
+    {
+        for (var known = AbortedEpoch; known < epoch; known = AbortedEpoch)
+        {
+            if (Interlocked.CompareExchange(ref _abortedEpoch, epoch, known) == known) return;
+        }
+    }
+
+    /// <summary>That owner restores: it commits on top of what is committed from here on.</summary>
+    public void EndAbort(long epoch) => Interlocked.CompareExchange(ref _abortedEpoch, 0, epoch);
 
     public void Put(string store, byte[] key, byte[] value) => Store(store)[key] = value;
 

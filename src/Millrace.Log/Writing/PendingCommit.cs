@@ -74,6 +74,12 @@ internal sealed class PendingCommit : Work<CommitResult>
                 $"{_ownerEpoch} may write nothing more.");
         }
 
+        if (_owner is not null && _owner.AbortedEpoch == _ownerEpoch)
+        {
+            throw new MillraceException(FailureCodes.CommitAborted,
+                $"A commit of partition {_owner.Number} of group '{_owner.Group.Name}' failed before this one, which was made on top of it. Restore, then work on.");
+        }
+
         foreach (var batch in _batches) ThrowIfDeleted(batch.Topic);
         foreach (var topic in _positionTopics) ThrowIfDeleted(topic);
         foreach (var topic in _expectationTopics) ThrowIfDeleted(topic);
@@ -108,6 +114,14 @@ internal sealed class PendingCommit : Work<CommitResult>
 
         _owner.IsDirty = true;
     }
+
+    public override void Fail(Exception reason)
+    {
+        AbortLater();
+        base.Fail(reason);
+    }
+
+    private void AbortLater() => _owner?.Abort(_ownerEpoch);
 
     private static TopicLog Resolve(Catalog catalog, TopicPartition target)
     {
@@ -191,6 +205,7 @@ internal sealed class PendingCommit : Work<CommitResult>
             var actual = _expectationTopics[i].StreamVersions.GetValueOrDefault(expected.StreamKey);
             if (actual == expected.Version) continue;
             Result = new CommitResult.Conflicted(expected, actual);
+            AbortLater();
             return true;
         }
 
