@@ -254,7 +254,8 @@ public sealed class LogEngine : Engine
         throw refusal;
     }
 
-    private async ValueTask<CommitResult> DoInOrderAsync(PendingCommit pending, GroupPartition owner, long ownerEpoch, CancellationToken cancellation)
+    private async ValueTask<CommitResult> DoInOrderAsync(
+        PendingCommit pending, GroupPartition owner, long ownerEpoch, CancellationToken cancellation)
     {
         try
         {

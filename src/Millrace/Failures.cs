@@ -32,7 +32,9 @@ public static class FailureCodes
     /// <summary>The member, partition owner or producer was replaced by a newer one; it may write nothing more.</summary>
     public const string Fenced = "fenced";
 
-    /// <summary>An earlier commit of the same partition owner failed or conflicted, so this one did not happen: restore, then work on.</summary>
+    /// <summary>
+    /// An earlier commit of the same partition owner failed or conflicted, so this one did not happen: restore, then work on.
+    /// </summary>
     public const string CommitAborted = "commit-aborted";
 
     /// <summary>A producer's sequence has a gap: records before this batch were never received.</summary>

@@ -76,9 +76,12 @@ public abstract record AssignmentChange
 }
 
 /// <summary>
-/// The ownership of one partition number across a group's topics, with the keyed state that belongs to it. Its epoch fences the owner before it.
-/// Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way. Once a commit fails or
-/// conflicts, those called after it fail with <see cref="FailureCodes.CommitAborted"/> and change nothing, until the state is restored again: they
+/// The ownership of one partition number across a group's topics, with the keyed state that belongs to it. Its epoch fences the owner
+/// before it.
+/// Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way. Once a commit fails
+/// or
+/// conflicts, those called after it fail with <see cref="FailureCodes.CommitAborted"/> and change nothing, until the state is restored
+/// again: they
 /// were made on top of what it should have changed.
 /// </summary>
 public abstract class OwnedPartition
@@ -93,7 +96,8 @@ public abstract class OwnedPartition
     public abstract long Epoch { get; }
 
     /// <summary>
-    /// Brings the keyed state here; quick on the embedded engine, a replay of the changelog's tail on Kafka. Again after a commit that failed, once
+    /// Brings the keyed state here; quick on the embedded engine, a replay of the changelog's tail on Kafka. Again after a commit that
+    /// failed, once
     /// none is under way: then positions and state are those of the last commit that succeeded.
     /// </summary>
     public abstract ValueTask RestoreAsync(CancellationToken cancellation = default);

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace Millrace;
 
 /// <summary>
-/// Says what a host runs: the engine, topics, processors. Handed to the action of <see cref="MillraceServices.AddMillrace"/>. Not thread safe.
+/// Says what a host runs: the engine, topics, processors. Handed to the action of <see cref="MillraceServices.AddMillrace"/>. Not thread
+/// safe.
 /// </summary>
 public sealed class MillraceBuilder
 {
@@ -45,7 +46,8 @@ public sealed class MillraceBuilder
     }
 
     /// <summary>The registry of event types, which becomes a singleton service. At most one.</summary>
-    /// <exception cref="InvalidOperationException">Another registry was added already: one host speaks of one closed set of types.</exception>
+    /// <exception cref="InvalidOperationException">Another registry was added already: one host speaks of one closed set of
+    /// types.</exception>
     public MillraceBuilder AddEvents(EventRegistry registry)
     {
         ArgumentNullException.ThrowIfNull(registry);
@@ -65,7 +67,8 @@ public sealed class MillraceBuilder
     }
 
     /// <summary>
-    /// Changes the runtime's options. They begin with the host's <see cref="TimeProvider"/> (when one is registered), logger factory and meter factory.
+    /// Changes the runtime's options. They begin with the host's <see cref="TimeProvider"/> (when one is registered), logger factory and
+    /// meter factory.
     /// </summary>
     public MillraceBuilder ConfigureRuntime(Func<ProcessorRuntimeOptions, ProcessorRuntimeOptions> change)
     {
@@ -79,9 +82,12 @@ public sealed class MillraceBuilder
 public static class MillraceServices
 {
     /// <summary>
-    /// Adds an engine, topics and processors to a host; may be called several times, and all calls add up. A hosted service opens the engine and
-    /// ensures the topics before any other hosted service starts, starts the processors, stops them when the host stops, and disposes the engine
-    /// when everything has stopped. <see cref="Engine"/> and <see cref="ProcessorRuntime"/> can be injected from the start on; before it, asking
+    /// Adds an engine, topics and processors to a host; may be called several times, and all calls add up. A hosted service opens the
+    /// engine and
+    /// ensures the topics before any other hosted service starts, starts the processors, stops them when the host stops, and disposes the
+    /// engine
+    /// when everything has stopped. <see cref="Engine"/> and <see cref="ProcessorRuntime"/> can be injected from the start on; before it,
+    /// asking
     /// for one throws an <see cref="InvalidOperationException"/>.
     /// </summary>
     public static IServiceCollection AddMillrace(this IServiceCollection services, Action<MillraceBuilder> configure)

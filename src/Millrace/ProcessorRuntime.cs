@@ -1,11 +1,14 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Millrace;
 
 /// <summary>
-/// Runs processors on an engine. It joins their groups, restores the state of each partition that it gets, and then reads, processes and commits: one
-/// loop per partition, in order, exactly once. What failed starts again from its last commit after a pause, while others go on. It owns all of this
+/// Runs processors on an engine. It joins their groups, restores the state of each partition that it gets, and then reads, processes and
+/// commits: one
+/// loop per partition, in order, exactly once. What failed starts again from its last commit after a pause, while others go on. It owns
+/// all of this
 /// work: when <see cref="StopAsync"/> has returned, nothing of it runs any more. Thread safe. It does not own the engine.
 /// </summary>
 public sealed class ProcessorRuntime : IAsyncDisposable
@@ -23,7 +26,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     /// <param name="engine">The engine, which must outlive the runtime.</param>
     /// <param name="processors">The processors, each with a name of its own.</param>
     /// <param name="options">How to work; the defaults when null.</param>
-    /// <exception cref="ArgumentException">An option breaks its limit, or a processor has no name or topic, or its name is another's.</exception>
+    /// <exception cref="ArgumentException">An option breaks its limit, or a processor has no name or topic, or its name is
+    /// another's.</exception>
     public ProcessorRuntime(Engine engine, IReadOnlyList<Processor> processors, ProcessorRuntimeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -48,18 +52,21 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     public IReadOnlyList<ProcessorStatus> Statuses => [.. _members.Select(member => member.Status())];
 
     /// <summary>
-    /// Creates the processors' companion topics, joins the groups and starts the loops; returns when all groups are joined. When one cannot be joined,
+    /// Creates the processors' companion topics, joins the groups and starts the loops; returns when all groups are joined. When one
+    /// cannot be joined,
     /// nothing is left running.
     /// </summary>
     /// <exception cref="MillraceException">A topic is missing (<see cref="FailureCodes.TopicNotFound"/>), or the engine failed.</exception>
-    /// <exception cref="ArgumentException">A processor's topics break a rule of its group, such as unequal partition counts with state.</exception>
+    /// <exception cref="ArgumentException">A processor's topics break a rule of its group, such as unequal partition counts with
+    /// state.</exception>
     /// <exception cref="InvalidOperationException">It was started or stopped before.</exception>
     public async ValueTask StartAsync(CancellationToken cancellation = default)
     {
         Task starting;
         lock (_gate)
         {
-            if (_starting is not null || _stopping is not null) throw new InvalidOperationException("A runtime is started once; make another one.");
+            if (_starting is not null || _stopping is not null)
+                throw new InvalidOperationException("A runtime is started once; make another one.");
             starting = _starting = _context.Start(() => JoinAllAsync(cancellation));
         }
 
@@ -78,7 +85,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
 
     /// <summary>
     /// Stops: nothing more is read, batches in hand are finished and committed, partitions given up, groups left. What is not done by
-    /// <see cref="ProcessorRuntimeOptions.StopDeadline"/>, or when the token is cancelled, is cancelled and will be processed again by whoever gets the
+    /// <see cref="ProcessorRuntimeOptions.StopDeadline"/>, or when the token is cancelled, is cancelled and will be processed again by
+    /// whoever gets the
     /// partition. Called again, it awaits the same stop.
     /// </summary>
     public async ValueTask StopAsync(CancellationToken cancellation = default)
@@ -103,12 +111,16 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes when the processors have nothing left to do: at one moment, for every partition that this runtime owns, all records of the processor's
-    /// topics are processed and committed, including those that processors said to one another, no commit is under way and no timer is due. Timers that
-    /// are due later do not count, nor do partitions that other members own; a processor that has not been given a partition yet counts while its group
+    /// Completes when the processors have nothing left to do: at one moment, for every partition that this runtime owns, all records of
+    /// the processor's
+    /// topics are processed and committed, including those that processors said to one another, no commit is under way and no timer is
+    /// due. Timers that
+    /// are due later do not count, nor do partitions that other members own; a processor that has not been given a partition yet counts
+    /// while its group
     /// has lag. It waits for as long as a partition fails and starts again.
     /// </summary>
-    /// <exception cref="MillraceException">A processor failed for good, or the runtime stopped (<see cref="FailureCodes.Stopped"/>).</exception>
+    /// <exception cref="MillraceException">A processor failed for good, or the runtime stopped (<see
+    /// cref="FailureCodes.Stopped"/>).</exception>
     /// <exception cref="InvalidOperationException">It was not started.</exception>
     public async ValueTask WaitUntilIdleAsync(CancellationToken cancellation = default)
     {
@@ -123,7 +135,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes when a condition on the statuses holds. It is looked at now and after each change of a state or of the assignment, and whenever a
+    /// Completes when a condition on the statuses holds. It is looked at now and after each change of a state or of the assignment, and
+    /// whenever a
     /// partition has run out of work; nothing polls.
     /// </summary>
     public async ValueTask WaitUntilAsync(Func<IReadOnlyList<ProcessorStatus>, bool> condition, CancellationToken cancellation = default)
@@ -151,10 +164,15 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     {
         foreach (var companion in processor.Companions)
         {
-            var topic = await _context.Engine.FindTopicAsync(companion.Of, cancellation) ?? throw new MillraceException(FailureCodes.TopicNotFound,
-                $"Topic '{companion.Of}', which '{companion.Name}' of processor '{processor.Name}' goes with, does not exist. Create it first.");
-            await _context.Engine.EnsureTopicAsync(
-                new TopicSpecification { Name = companion.Name, Partitions = topic.Partitions.Count, Durability = topic.Durability }, cancellation);
+            var topic = await _context.Engine.FindTopicAsync(companion.Of, cancellation);
+            if (topic is null)
+            {
+                throw new MillraceException(FailureCodes.TopicNotFound,
+                    $"Topic '{companion.Of}', which '{companion.Name}' of processor '{processor.Name}' goes with, does not exist.");
+            }
+
+            var like = new TopicSpecification { Name = companion.Name, Partitions = topic.Partitions.Count, Durability = topic.Durability };
+            await _context.Engine.EnsureTopicAsync(like, cancellation);
         }
     }
 
@@ -162,7 +180,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     {
         using var deadlineOwner = deadline;
         using var graceOwner = grace;
-        await starting.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, _options.Scheduler);
+        await Task.WhenAny(starting); // whatever a start that failed threw is its caller's
         await using var passed = deadline.Token.Register(() =>
         {
             _context.Log.StopDeadlinePassed(_options.StopDeadline);
@@ -204,12 +222,14 @@ public sealed class ProcessorRuntime : IAsyncDisposable
 
         lock (_gate)
         {
-            if (_stopping is not null) throw new MillraceException(FailureCodes.Stopped, "The runtime was stopped, so it will not catch up.");
+            if (_stopping is not null)
+                throw new MillraceException(FailureCodes.Stopped, "The runtime was stopped, so it will not catch up.");
         }
     }
 
     /// <summary>
-    /// Looks twice, with the engine's account of what is unread in between. If nobody worked between the looks, all answers of the engine hold for one
+    /// Looks twice, with the engine's account of what is unread in between. If nobody worked between the looks, all answers of the engine
+    /// hold for one
     /// moment; a record that one processor says to another is either still unread there, or its writer was at work.
     /// </summary>
     private async ValueTask<bool> IsIdleAsync(CancellationToken cancellation)
@@ -236,7 +256,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
         {
             foreach (var lag in member.Lags.Latest())
             {
-                if (member.Owns(lag.Source.Partition)) yield return new Measurement<long>(lag.Lag, RuntimeMeters.Tags(member.Name, lag.Source));
+                if (!member.Owns(lag.Source.Partition)) continue;
+                yield return new Measurement<long>(lag.Lag, RuntimeMeters.Tags(member.Name, lag.Source));
             }
         }
     }
@@ -248,7 +269,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
             foreach (var partition in member.Status().Partitions)
             {
                 var tags = RuntimeMeters.Tags(member.Name);
-                tags.Add(TelemetryNames.DestinationPartition, partition.Partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                tags.Add(TelemetryNames.DestinationPartition, partition.Partition.ToString(CultureInfo.InvariantCulture));
                 yield return new Measurement<long>(partition.Timers, tags);
             }
         }
@@ -261,8 +282,10 @@ public sealed class ProcessorRuntime : IAsyncDisposable
         {
             ArgumentNullException.ThrowIfNull(processor);
             ArgumentException.ThrowIfNullOrEmpty(processor.Name);
-            if (!names.Add(processor.Name)) throw new ArgumentException($"Two processors are called '{processor.Name}'; each needs a name of its own.");
-            if (processor.Topics.Count == 0) throw new ArgumentException($"Processor '{processor.Name}' reads no topic; it needs at least one.");
+            if (!names.Add(processor.Name))
+                throw new ArgumentException($"Two processors are called '{processor.Name}'; each needs a name of its own.");
+            if (processor.Topics.Count == 0)
+                throw new ArgumentException($"Processor '{processor.Name}' reads no topic; it needs at least one.");
         }
     }
 }

@@ -17,19 +17,24 @@ public sealed record ProcessorRuntimeOptions
     public int FetchBytesMax { get; init; } = 1 << 20;
 
     /// <summary>
-    /// How many bytes one commit may gather (records read, records said, state changed) before it is made even though more is ready to be read:
+    /// How many bytes one commit may gather (records read, records said, state changed) before it is made even though more is ready to be
+    /// read:
     /// 1 KiB to 64 MiB, 4 MiB by default. A single call may go beyond it.
     /// </summary>
     public int CommitBytesMax { get; init; } = 4 << 20;
 
-    /// <summary>How many records and timers one commit may gather before it is made: 1 to 10,000,000, 20,000 by default. A single call may go beyond it.</summary>
+    /// <summary>
+    /// How many records and timers one commit may gather before it is made: 1 to 10,000,000, 20,000 by default. A single call may go
+    /// beyond it.
+    /// </summary>
     public int CommitRecordsMax { get; init; } = 20_000;
 
     /// <summary>How many commits of one partition may be under way while the next records are processed: 1 to 64, 4 by default.</summary>
     public int CommitsInFlightMax { get; init; } = 4;
 
     /// <summary>
-    /// How many bytes of one partition may be processed but not yet durable; above it nothing more is read: 1 KiB to 1 GiB, 16 MiB by default.
+    /// How many bytes of one partition may be processed but not yet durable; above it nothing more is read: 1 KiB to 1 GiB, 16 MiB by
+    /// default.
     /// </summary>
     public long UncommittedBytesMax { get; init; } = 16 << 20;
 
@@ -37,25 +42,33 @@ public sealed record ProcessorRuntimeOptions
     public int TimersPerRoundMax { get; init; } = 1_000;
 
     /// <summary>
-    /// How many timers one partition may have pending, all of them in memory: 1 to 100,000,000, 1,000,000 by default. Setting one more fails with
+    /// How many timers one partition may have pending, all of them in memory: 1 to 100,000,000, 1,000,000 by default. Setting one more
+    /// fails with
     /// <see cref="FailureCodes.TooLarge"/>.
     /// </summary>
     public int TimersMax { get; init; } = 1_000_000;
 
-    /// <summary>The pause before the first restart of a failed partition: 1 ms to 1 hour, 100 ms by default. It doubles with each failure in a row.</summary>
+    /// <summary>
+    /// The pause before the first restart of a failed partition: 1 ms to 1 hour, 100 ms by default. It doubles with each failure in a row.
+    /// </summary>
     public TimeSpan RestartBackoffMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest pause before a restart: from <see cref="RestartBackoffMin"/> to 1 hour, 30 s by default.</summary>
     public TimeSpan RestartBackoffMax { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Seeds the jitter of the pauses (each is shortened by up to a half). 0 by default; give each process of a group another one.</summary>
+    /// <summary>
+    /// Seeds the jitter of the pauses (each is shortened by up to a half). 0 by default; give each process of a group another one.
+    /// </summary>
     public int Seed { get; init; }
 
-    /// <summary>How long a stop waits for the batches in hand and their commits before it cancels them: 0 to 1 hour, 10 s by default.</summary>
+    /// <summary>
+    /// How long a stop waits for the batches in hand and their commits before it cancels them: 0 to 1 hour, 10 s by default.
+    /// </summary>
     public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long a stop waits after it has cancelled, for processors that are slow to notice; then it leaves the group, which fences them, and
+    /// How long a stop waits after it has cancelled, for processors that are slow to notice; then it leaves the group, which fences them,
+    /// and
     /// returns. 0 to 1 hour, 2 s by default.
     /// </summary>
     public TimeSpan CancelGrace { get; init; } = TimeSpan.FromSeconds(2);
@@ -63,7 +76,9 @@ public sealed record ProcessorRuntimeOptions
     /// <summary>Where logs go; nowhere by default.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    /// <summary>Makes the meter <see cref="TelemetryNames.Meter"/>; null (the default) lets each runtime own a meter of that name.</summary>
+    /// <summary>
+    /// Makes the meter <see cref="TelemetryNames.Meter"/>; null (the default) lets each runtime own a meter of that name.
+    /// </summary>
     public IMeterFactory? MeterFactory { get; init; }
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names the option and its value when a limit is broken.</summary>

@@ -35,7 +35,8 @@ internal sealed class GroupPartition(GroupLog group, int number)
     public long OwnerEpoch { get => Volatile.Read(ref field); set => Volatile.Write(ref field, value); }
 
     /// <summary>
-    /// The owner's epoch of which a commit failed: its later ones fail too, until it restores. 0 when there is none. Set by the writer, in the order of
+    /// The owner's epoch of which a commit failed: its later ones fail too, until it restores. 0 when there is none. Set by the writer, in
+    /// the order of
     /// the calls, and by a call that was cancelled before it got there.
     /// </summary>
     public long AbortedEpoch => Volatile.Read(ref _abortedEpoch);

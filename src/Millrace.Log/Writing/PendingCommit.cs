@@ -77,7 +77,8 @@ internal sealed class PendingCommit : Work<CommitResult>
         if (_owner is not null && _owner.AbortedEpoch == _ownerEpoch)
         {
             throw new MillraceException(FailureCodes.CommitAborted,
-                $"A commit of partition {_owner.Number} of group '{_owner.Group.Name}' failed before this one, which was made on top of it. Restore, then work on.");
+                $"A commit of partition {_owner.Number} of group '{_owner.Group.Name}' failed before this one, which was made on top " +
+                "of it. Restore, then work on.");
         }
 
         foreach (var batch in _batches) ThrowIfDeleted(batch.Topic);

@@ -1,7 +1,8 @@
 namespace Millrace;
 
 /// <summary>
-/// What the calls since the last commit did, gathered to be committed together. Filled by the partition's loop; once launched it is the engine's
+/// What the calls since the last commit did, gathered to be committed together. Filled by the partition's loop; once launched it is the
+/// engine's
 /// until it is done.
 /// </summary>
 internal sealed class CommitUnit(long sequence) : IDisposable
@@ -19,7 +20,9 @@ internal sealed class CommitUnit(long sequence) : IDisposable
 
     public Commit Commit { get; } = new();
 
-    /// <summary>The keys changed, in the order in which they first were. The state of a key at the end of the unit is what is committed.</summary>
+    /// <summary>
+    /// The keys changed, in the order in which they first were. The state of a key at the end of the unit is what is committed.
+    /// </summary>
     public List<ChangedKey> Changed { get; } = [];
 
     /// <summary>How many records were read and timers fired.</summary>

@@ -21,7 +21,8 @@ internal sealed class HostPlan
 }
 
 /// <summary>
-/// Owns engine and runtime for a host. The engine opens in the host's first phase, before any service starts (a web server among them), and is
+/// Owns engine and runtime for a host. The engine opens in the host's first phase, before any service starts (a web server among them),
+/// and is
 /// disposed in the last, so that requests under way during a stop still find it.
 /// </summary>
 internal sealed class HostedRuntime(HostPlan plan, IServiceProvider services) : IHostedLifecycleService, IAsyncDisposable
@@ -33,12 +34,17 @@ internal sealed class HostedRuntime(HostPlan plan, IServiceProvider services) : 
         "The engine is not open: it opens when the host starts. Ask for it in a hosted service, a request, or after IHost.StartAsync.");
 
     public ProcessorRuntime Runtime => _runtime ?? throw new InvalidOperationException(
-        "The processors are not there yet: they are made when the host starts. Ask for them in a hosted service, a request, or after IHost.StartAsync.");
+        "The processors are not there yet: they are made when the host starts. Ask for them in a hosted service, a request, or after " +
+        "IHost.StartAsync.");
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         if (plan.OpenEngine is null)
-            throw new InvalidOperationException("No engine is chosen: call UseEngine, or an engine's own method such as UseEmbeddedLog, within AddMillrace.");
+        {
+            throw new InvalidOperationException(
+                "No engine is chosen: call UseEngine, or an engine's own method such as UseEmbeddedLog, within AddMillrace.");
+        }
+
         _engine = await plan.OpenEngine(services, cancellationToken);
         foreach (var topic in plan.Topics) await _engine.EnsureTopicAsync(topic, cancellationToken);
 

@@ -1,7 +1,8 @@
 namespace Millrace;
 
 /// <summary>
-/// Keys of dictionaries by their bytes, looked up by a span without a copy. Murmur2 is the same in every process, so that a run can be repeated.
+/// Keys of dictionaries by their bytes, looked up by a span without a copy. Murmur2 is the same in every process, so that a run can be
+/// repeated.
 /// </summary>
 internal sealed class KeyBytes : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {

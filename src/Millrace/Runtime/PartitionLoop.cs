@@ -1,12 +1,15 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Millrace;
 
 /// <summary>
-/// A processor's work on one owned partition, from assignment to its end: one <see cref="PartitionRun"/> after the other, with a pause after each
+/// A processor's work on one owned partition, from assignment to its end: one <see cref="PartitionRun"/> after the other, with a pause
+/// after each
 /// that failed. Its state is read by others at any time; only the loop writes it.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "The sources have no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]
+[SuppressMessage("Design", "CA1001",
+    Justification = "The sources have no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]
 internal sealed class PartitionLoop
 {
     private readonly Processor _processor;
@@ -157,7 +160,9 @@ internal sealed class PartitionLoop
         Become(end);
     }
 
-    /// <summary>One run; its failure, or null when it ended because it was asked to. The edge of the loop: everything is caught here.</summary>
+    /// <summary>
+    /// One run; its failure, or null when it ended because it was asked to. The edge of the loop: everything is caught here.
+    /// </summary>
     private async ValueTask<Exception?> AttemptAsync()
     {
         Become(ProcessorState.Starting);
@@ -215,18 +220,22 @@ internal sealed class PartitionLoop
     }
 }
 
-/// <summary>How long to pause before the next attempt: doubling, bounded, shortened by up to a half so that those who failed together part. One loop's own.</summary>
+/// <summary>
+/// How long to pause before the next attempt: doubling, bounded, shortened by up to a half so that those who failed together part. One
+/// loop's own.
+/// </summary>
 internal sealed class Backoff(ProcessorRuntimeOptions options, string name, int partition)
 {
     // Each partition draws from its own sequence, so that the order in which loops run does not change what they draw.
-    private readonly Random _random = new(options.Seed ^ (int)Partitioner.Murmur2(System.Text.Encoding.UTF8.GetBytes($"{name}-{partition}")));
+    private readonly Random _random = new(options.Seed ^ (int)Partitioner.Murmur2(Encoding.UTF8.GetBytes($"{name}-{partition}")));
 
     public int FailuresInARow { get; private set; }
 
     public TimeSpan Next()
     {
         var doublings = Math.Min(FailuresInARow++, 30);
-        var whole = Math.Min(options.RestartBackoffMin.TotalMilliseconds * Math.Pow(2, doublings), options.RestartBackoffMax.TotalMilliseconds);
+        var doubled = options.RestartBackoffMin.TotalMilliseconds * Math.Pow(2, doublings);
+        var whole = Math.Min(doubled, options.RestartBackoffMax.TotalMilliseconds);
         return TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(whole * (0.5 + _random.NextDouble() / 2))));
     }
 
@@ -236,7 +245,9 @@ internal sealed class Backoff(ProcessorRuntimeOptions options, string name, int 
 /// <summary>What a failure asks for.</summary>
 internal enum FailureKind
 {
-    /// <summary>Start again from the last commit after a pause: the processor's own failures, and those of the world that may pass.</summary>
+    /// <summary>
+    /// Start again from the last commit after a pause: the processor's own failures, and those of the world that may pass.
+    /// </summary>
     Restart = 0,
 
     /// <summary>The partition is another member's: let go, the assignment tells.</summary>

@@ -1,8 +1,10 @@
 namespace Millrace;
 
 /// <summary>
-/// One life of a processor on one partition: restore, then read, process and commit until it is drained, abandoned or fails. A failure throws out of
-/// <see cref="RunAsync"/>; what was not committed is dropped with this object, whose disposal awaits the commits that are under way. One loop, never
+/// One life of a processor on one partition: restore, then read, process and commit until it is drained, abandoned or fails. A failure
+/// throws out of
+/// <see cref="RunAsync"/>; what was not committed is dropped with this object, whose disposal awaits the commits that are under way. One
+/// loop, never
 /// two calls at a time.
 /// </summary>
 internal sealed class PartitionRun : IAsyncDisposable
@@ -69,12 +71,14 @@ internal sealed class PartitionRun : IAsyncDisposable
         if (_processor.OffsetReset == OffsetReset.Latest) await PinAsync(positions);
 
         _scope.Enter(_unit);
-        _instance = _processor.Create(_scope) ?? throw new InvalidOperationException($"Processor '{_processor.Name}' made null instead of a partition's processor.");
+        _instance = _processor.Create(_scope)
+            ?? throw new InvalidOperationException($"Processor '{_processor.Name}' made null instead of a partition's processor.");
         _loop.Running();
     }
 
     /// <summary>
-    /// Commits where "latest" is before anything is read. Without a position, a restart would begin at the latest of then and pass over the records
+    /// Commits where "latest" is before anything is read. Without a position, a restart would begin at the latest of then and pass over
+    /// the records
     /// that this run had read and not committed.
     /// </summary>
     private async Task PinAsync(IReadOnlyList<TopicPosition> positions)
@@ -84,7 +88,9 @@ internal sealed class PartitionRun : IAsyncDisposable
         if (!commit.IsEmpty) _ = (await _owned.CommitAsync(commit, _abandon)).RequireCommitted();
     }
 
-    /// <summary>Once around: what is durable, timers that are due, one batch, one commit; then straight on, or a wait for whatever comes first.</summary>
+    /// <summary>
+    /// Once around: what is durable, timers that are due, one batch, one commit; then straight on, or a wait for whatever comes first.
+    /// </summary>
     private async Task TurnAsync()
     {
         _abandon.ThrowIfCancellationRequested();
@@ -107,7 +113,8 @@ internal sealed class PartitionRun : IAsyncDisposable
     }
 
     /// <summary>
-    /// Fires timers in order until none is due; true when some are left because records have to be read or a commit made first. The clock is read
+    /// Fires timers in order until none is due; true when some are left because records have to be read or a commit made first. The clock
+    /// is read
     /// again at the end, so a timer that a firing set for a time already past still fires now.
     /// </summary>
     private async ValueTask<bool> FireDueTimersAsync()
@@ -218,14 +225,17 @@ internal sealed class PartitionRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the unit is to be committed though more is ready. After a failure each call is committed by itself, so that those before the
+    /// <summary>Whether the unit is to be committed though more is ready. After a failure each call is committed by itself, so that those
+    /// before the
     /// failing one are done once and not with each restart.</summary>
     private bool IsFull() => _unit.HasWork
         && (_unit.Calls >= _options.CommitRecordsMax || _unit.Bytes >= _options.CommitBytesMax || _loop.IsRecovering);
 
     private bool HasRoom() => !IsFull() && (_commits.Count == 0 || _commits.Bytes + _unit.Bytes < _options.UncommittedBytesMax);
 
-    /// <summary>How many records were fetched, from the batches' headers. A batch that begins earlier than was asked counts from there.</summary>
+    /// <summary>
+    /// How many records were fetched, from the batches' headers. A batch that begins earlier than was asked counts from there.
+    /// </summary>
     private static int CountOf(FetchedRecords fetched)
     {
         var count = 0L;

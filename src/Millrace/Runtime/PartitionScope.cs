@@ -2,8 +2,11 @@ using System.Text;
 
 namespace Millrace;
 
-/// <summary>What a processor sees of the runtime. Hot path: <see cref="To"/> and <see cref="TryGet"/> are called per record. Used by one loop only.</summary>
-internal sealed class PartitionScope(Processor processor, OwnedPartition owned, RuntimeContext context, StateOverlay state, TimerQueue timers) : ProcessorScope
+/// <summary>
+/// What a processor sees of the runtime. Hot path: <see cref="To"/> and <see cref="TryGet"/> are called per record. Used by one loop only.
+/// </summary>
+internal sealed class PartitionScope(
+    Processor processor, OwnedPartition owned, RuntimeContext context, StateOverlay state, TimerQueue timers) : ProcessorScope
 {
     private const int TimerNameBytesMax = byte.MaxValue;
     private const int StackBytesMax = 512;
@@ -20,7 +23,8 @@ internal sealed class PartitionScope(Processor processor, OwnedPartition owned, 
 
     /// <summary>The unit that takes what the processor does; none once the run has ended.</summary>
     private CommitUnit Unit => _unit ?? throw new InvalidOperationException(
-        $"The scope of '{processor.Name}' on partition {owned.Partition} has ended: its partition moved, restarted or stopped. Use a scope within the calls only.");
+        $"The scope of '{processor.Name}' on partition {owned.Partition} has ended: its partition moved, restarted or stopped. " +
+        "Use a scope within the calls only.");
 
     /// <summary>Everything from here on goes into this unit; null ends the scope.</summary>
     public void Enter(CommitUnit? unit)
@@ -62,7 +66,8 @@ internal sealed class PartitionScope(Processor processor, OwnedPartition owned, 
         if (timers.Count >= context.Options.TimersMax && !timers.Contains(id))
         {
             throw new MillraceException(FailureCodes.TooLarge,
-                $"Partition {owned.Partition} of '{processor.Name}' has {timers.Count} timers, which is the limit ({nameof(ProcessorRuntimeOptions.TimersMax)}).");
+                $"Partition {owned.Partition} of '{processor.Name}' has {timers.Count} timers, which is the limit " +
+                $"({nameof(ProcessorRuntimeOptions)}.{nameof(ProcessorRuntimeOptions.TimersMax)}).");
         }
 
         var timer = timers.Set(id, due.UtcTicks);
@@ -97,14 +102,19 @@ internal sealed class PartitionScope(Processor processor, OwnedPartition owned, 
     private void DemandUserStore(string store)
     {
         ArgumentException.ThrowIfNullOrEmpty(store);
-        if (store[0] == '$') throw new ArgumentException($"Store name '{store}' begins with '$', which is reserved for the runtime. Choose another name.", nameof(store));
+        if (store[0] == '$')
+            throw new ArgumentException($"Store name '{store}' begins with '$', which is reserved for the runtime.", nameof(store));
         DemandState();
     }
 
     private void DemandState()
     {
         if (!processor.HasState)
-            throw new InvalidOperationException($"Processor '{processor.Name}' has {nameof(Millrace.Processor.HasState)} = false; it cannot keep state or timers.");
+        {
+            throw new InvalidOperationException(
+                $"Processor '{processor.Name}' has {nameof(Millrace.Processor.HasState)} = false; it cannot keep state or timers.");
+        }
+
         _ = Unit;
     }
 
@@ -113,7 +123,7 @@ internal sealed class PartitionScope(Processor processor, OwnedPartition owned, 
         ArgumentException.ThrowIfNullOrEmpty(name);
         var nameBytes = Encoding.UTF8.GetByteCount(name);
         if (nameBytes > TimerNameBytesMax)
-            throw new ArgumentException($"A timer's name has {nameBytes} bytes of UTF-8; up to {TimerNameBytesMax} are possible.", nameof(name));
+            throw new ArgumentException($"A timer's name has {nameBytes} bytes of UTF-8; {TimerNameBytesMax} are possible.", nameof(name));
         return checked(1 + nameBytes + key.Length);
     }
 

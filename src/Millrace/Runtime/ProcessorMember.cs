@@ -3,15 +3,17 @@ using System.Diagnostics.CodeAnalysis;
 namespace Millrace;
 
 /// <summary>
-/// One processor's membership in its group: follows the assignment and owns a <see cref="PartitionLoop"/> per partition. A membership that ends by a
+/// One processor's membership in its group: follows the assignment and owns a <see cref="PartitionLoop"/> per partition. A membership that
+/// ends by a
 /// failure of the group is begun again; one that ends with the engine makes the processor fail.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "The source has no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]
+[SuppressMessage("Design", "CA1001",
+    Justification = "The source has no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]
 internal sealed class ProcessorMember(Processor processor, RuntimeContext context)
 {
     private readonly Lock _gate = new(); // guards the writing of _loops, which is replaced as a whole and read without the lock
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<int, Task> _endings = []; // by partition, what has to end before its next loop begins; used by the membership's loop only
+    private readonly Dictionary<int, Task> _endings = []; // by partition, what ends before its next loop begins; the membership's loop only
     private readonly Backoff _rejoin = new(context.Options, processor.Name, -1);
     private volatile PartitionLoop[] _loops = [];
     private volatile GroupMember? _member;
@@ -29,7 +31,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     public string? EngineFailure => _hasFailed ? _failure : null;
 
     /// <summary>
-    /// Joins the group and begins to follow the assignment. An assignment that comes with the joining, as the embedded engine's does, is taken up
+    /// Joins the group and begins to follow the assignment. An assignment that comes with the joining, as the embedded engine's does, is
+    /// taken up
     /// before this returns.
     /// </summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
@@ -45,7 +48,10 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         _following = context.Start(() => FollowAsync(next));
     }
 
-    /// <summary>Ends the following of the assignment, lets every partition finish and commit, and gives it up. Call <see cref="LeaveAsync"/> after it.</summary>
+    /// <summary>
+    /// Ends the following of the assignment, lets every partition finish and commit, and gives it up. Call <see cref="LeaveAsync"/> after
+    /// it.
+    /// </summary>
     public async Task DrainAsync()
     {
         _stop.Cancel();
@@ -217,7 +223,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     {
         loop.Abandon();
         Remove(loop);
-        _endings[loop.Owned.Partition] = Task.WhenAll(loop.Completion, _endings.GetValueOrDefault(loop.Owned.Partition, Task.CompletedTask));
+        var earlier = _endings.GetValueOrDefault(loop.Owned.Partition, Task.CompletedTask);
+        _endings[loop.Owned.Partition] = Task.WhenAll(loop.Completion, earlier);
     }
 
     private Task RetireAsync(PartitionLoop loop) => _member is { } member ? RetireAsync(loop, member) : loop.Completion;
@@ -244,7 +251,9 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         context.Watch.Changed();
     }
 
-    /// <summary>The membership is over: everything it owned is another's or nobody's. Ends the processor, or pauses before it joins again.</summary>
+    /// <summary>
+    /// The membership is over: everything it owned is another's or nobody's. Ends the processor, or pauses before it joins again.
+    /// </summary>
     private async ValueTask FallOutAsync(Exception failure)
     {
         foreach (var loop in _loops) Forget(loop);
@@ -307,7 +316,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
 }
 
 /// <summary>
-/// The lags of a group as the engine last told them. Asking begins a new question unless one is open; the embedded engine answers at once. Thread safe.
+/// The lags of a group as the engine last told them. Asking begins a new question unless one is open; the embedded engine answers at once.
+/// Thread safe.
 /// </summary>
 internal sealed class LagProbe(Engine engine, string group)
 {

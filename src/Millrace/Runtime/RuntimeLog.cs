@@ -11,11 +11,12 @@ internal static partial class RuntimeLog
     [LoggerMessage(1001, LogLevel.Information, "Processors stopped")]
     public static partial void Stopped(this ILogger log);
 
-    [LoggerMessage(1002, LogLevel.Warning, "The stop's deadline of {Deadline} has passed: what is not committed is cancelled; it is processed again at the next start")]
+    [LoggerMessage(1002, LogLevel.Warning,
+        "The stop's deadline of {Deadline} has passed: what is not committed is cancelled; it is processed again at the next start")]
     public static partial void StopDeadlinePassed(this ILogger log, TimeSpan deadline);
 
     [LoggerMessage(1003, LogLevel.Error,
-        "Processors still ran {Grace} after they were cancelled and are left behind: their code ignores its cancellation token. They are fenced and cannot commit")]
+        "Processors still ran {Grace} after they were cancelled and are left behind, fenced: their code ignores its cancellation token")]
     public static partial void LeftBehind(this ILogger log, TimeSpan grace);
 
     [LoggerMessage(1010, LogLevel.Information, "Processor {Processor} got partition {Partition}, epoch {Epoch}")]
@@ -27,19 +28,23 @@ internal static partial class RuntimeLog
     [LoggerMessage(1012, LogLevel.Information, "Processor {Processor} lost partition {Partition}, epoch {Epoch}, to another member")]
     public static partial void Lost(this ILogger log, string processor, int partition, long epoch);
 
-    [LoggerMessage(1013, LogLevel.Information, "Processor {Processor} was fenced on partition {Partition}, epoch {Epoch}: another member has it")]
+    [LoggerMessage(1013, LogLevel.Information,
+        "Processor {Processor} was fenced on partition {Partition}, epoch {Epoch}: another member has it")]
     public static partial void Fenced(this ILogger log, string processor, int partition, long epoch);
 
     [LoggerMessage(1014, LogLevel.Warning, "Processor {Processor} could not give up partition {Partition} in good order")]
     public static partial void ReleaseFailed(this ILogger log, string processor, int partition, Exception failure);
 
-    [LoggerMessage(1020, LogLevel.Warning, "Processor {Processor} failed on partition {Partition}; restart {Restart} from its last commit in {Pause}")]
+    [LoggerMessage(1020, LogLevel.Warning,
+        "Processor {Processor} failed on partition {Partition}; restart {Restart} from its last commit in {Pause}")]
     public static partial void Restarts(this ILogger log, string processor, int partition, int restart, TimeSpan pause, Exception failure);
 
-    [LoggerMessage(1021, LogLevel.Information, "Processor {Processor} works again on partition {Partition} after {Failures} failures in a row")]
+    [LoggerMessage(1021, LogLevel.Information,
+        "Processor {Processor} works again on partition {Partition} after {Failures} failures in a row")]
     public static partial void Recovered(this ILogger log, string processor, int partition, int failures);
 
-    [LoggerMessage(1022, LogLevel.Warning, "Processor {Processor} failed on partition {Partition} while it stopped; what was not committed is processed again later")]
+    [LoggerMessage(1022, LogLevel.Warning,
+        "Processor {Processor} failed on partition {Partition} while it stopped; what was not committed is processed again later")]
     public static partial void FailedWhileStopping(this ILogger log, string processor, int partition, Exception failure);
 
     [LoggerMessage(1023, LogLevel.Warning, "Processor {Processor} threw while its instance for partition {Partition} was disposed")]

@@ -23,7 +23,8 @@ internal sealed class RuntimeMeters : IDisposable
     /// <param name="options">The clock, and where the meter comes from.</param>
     /// <param name="lags">Asked when lags are collected.</param>
     /// <param name="timers">Asked when pending timers are collected.</param>
-    public RuntimeMeters(ProcessorRuntimeOptions options, Func<IEnumerable<Measurement<long>>> lags, Func<IEnumerable<Measurement<long>>> timers)
+    public RuntimeMeters(
+        ProcessorRuntimeOptions options, Func<IEnumerable<Measurement<long>>> lags, Func<IEnumerable<Measurement<long>>> timers)
     {
         _time = options.Time;
         if (options.MeterFactory is null) _ownMeter = new Meter(TelemetryNames.Meter);
@@ -32,7 +33,7 @@ internal sealed class RuntimeMeters : IDisposable
         _consumed = meter.CreateCounter<long>(TelemetryNames.ConsumedMessages, "{message}", "Records given to processors.");
         _sent = meter.CreateCounter<long>(TelemetryNames.SentMessages, "{message}", "Records said by processors and durable.");
         _commits = meter.CreateCounter<long>(TelemetryNames.Commits, "{commit}", "Commits of processors.");
-        _commitDuration = meter.CreateHistogram<double>(TelemetryNames.CommitDuration, "s", "Duration of a commit, from its call to durability.");
+        _commitDuration = meter.CreateHistogram<double>(TelemetryNames.CommitDuration, "s", "From the call of a commit to its durability.");
         _commitsInFlight = meter.CreateUpDownCounter<long>(TelemetryNames.CommitsInFlight, "{commit}", "Commits under way.");
         _restarts = meter.CreateCounter<long>(TelemetryNames.Restarts, "{restart}", "Restarts of partitions after a failure.");
         _timersFired = meter.CreateCounter<long>(TelemetryNames.TimersFired, "{timer}", "Timers that fired.");
@@ -102,7 +103,8 @@ internal sealed class RuntimeMeters : IDisposable
     /// <summary>A meter made by a factory is the factory's to dispose.</summary>
     public void Dispose() => _ownMeter?.Dispose();
 
-    private static string TypeOf(Exception failure) => failure is MillraceException known ? known.Code : failure.GetType().FullName ?? "_OTHER";
+    private static string TypeOf(Exception failure) =>
+        failure is MillraceException known ? known.Code : failure.GetType().FullName ?? "_OTHER";
 
     /// <summary>One call of a processor under way.</summary>
     internal readonly struct ProcessCall(RuntimeMeters meters, string processor, TopicPartition source, Activity? activity)
@@ -113,7 +115,7 @@ internal sealed class RuntimeMeters : IDisposable
         {
             if (activity is not null)
             {
-                if (failure is not null) activity.SetStatus(ActivityStatusCode.Error, failure.Message).SetTag(TelemetryNames.ErrorType, TypeOf(failure));
+                if (failure is not null) activity.SetStatus(ActivityStatusCode.Error).SetTag(TelemetryNames.ErrorType, TypeOf(failure));
                 activity.Dispose();
             }
 

@@ -3,7 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace Millrace;
 
 /// <summary>
-/// Wakes one loop: set from any thread, awaited by one. A setting that nobody awaits is kept, several are one; so nothing is missed and nothing
+/// Wakes one loop: set from any thread, awaited by one. A setting that nobody awaits is kept, several are one; so nothing is missed and
+/// nothing
 /// polls. Reused for every wait: waiting allocates nothing.
 /// </summary>
 internal sealed class Signal : IValueTaskSource

@@ -1,13 +1,17 @@
 namespace Millrace;
 
-/// <summary>A key whose last change is not known to be durable. One object per key, taken over by each later commit that changes it again.</summary>
+/// <summary>
+/// A key whose last change is not known to be durable. One object per key, taken over by each later commit that changes it again.
+/// </summary>
 internal sealed class ChangedKey(string store, byte[] key)
 {
     public string Store { get; } = store;
 
     public byte[] Key { get; } = key;
 
-    /// <summary>The value since the last change; null when the key was removed. Arrays are replaced, never written again: a commit holds them.</summary>
+    /// <summary>
+    /// The value since the last change; null when the key was removed. Arrays are replaced, never written again: a commit holds them.
+    /// </summary>
     public byte[]? Value { get; set; }
 
     /// <summary>The sequence of the commit that holds the last change.</summary>
@@ -15,7 +19,8 @@ internal sealed class ChangedKey(string store, byte[] key)
 }
 
 /// <summary>
-/// Keyed state as a partition's processor sees it: what is committed, covered by the changes whose commits are under way or still to be made.
+/// Keyed state as a partition's processor sees it: what is committed, covered by the changes whose commits are under way or still to be
+/// made.
 /// A change vanishes from here once its commit is durable and no later one changed the key. Used by one loop only.
 /// </summary>
 internal sealed class StateOverlay(OwnedPartition owned)
@@ -83,7 +88,8 @@ internal sealed class StateOverlay(OwnedPartition owned)
         foreach (var entry in committed)
         {
             var order = -1;
-            while (next < changed.Length && (order = changed[next].Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0) Take(changed[next++]);
+            while (next < changed.Length && (order = changed[next].Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0)
+                Take(changed[next++]);
             if (next < changed.Length && order == 0) Take(changed[next++]);
             else merged.Add(entry);
         }

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Millrace;
 
-/// <summary>One pending timer. Its id is how it is kept in keyed state: one byte with the name's length, the name as UTF-8, the key.</summary>
+/// <summary>
+/// One pending timer. Its id is how it is kept in keyed state: one byte with the name's length, the name as UTF-8, the key.
+/// </summary>
 internal sealed class PendingTimer(byte[] id)
 {
     public byte[] Id { get; } = id;
@@ -27,12 +29,16 @@ internal sealed class PendingTimer(byte[] id)
 }
 
 /// <summary>
-/// A partition's pending timers in the order (due, name, key): a binary heap in which each timer knows its slot, so that a replaced or cancelled one
+/// A partition's pending timers in the order (due, name, key): a binary heap in which each timer knows its slot, so that a replaced or
+/// cancelled one
 /// leaves at once. Used by one loop only.
 /// </summary>
 internal sealed class TimerQueue
 {
-    /// <summary>The store that holds the timers; users cannot name it. A value is a version byte (1) and the due time, 8 bytes big-endian ticks of UTC.</summary>
+    /// <summary>
+    /// The store that holds the timers; users cannot name it. A value is a version byte (1) and the due time, 8 bytes big-endian ticks of
+    /// UTC.
+    /// </summary>
     public const string Store = "$timers";
 
     private const byte Version = 1;
@@ -99,9 +105,17 @@ internal sealed class TimerQueue
         if (id.Length == 0 || id.Length < 1 + id[0] || value.Length == 0)
             throw new MillraceException(FailureCodes.Corrupt, $"A timer's entry of {id.Length} and {value.Length} bytes is not one.");
         if (value[0] > Version)
-            throw new MillraceException(FailureCodes.UnknownVersion, $"A timer was written in version {value[0]}; this program reads up to {Version}.");
+        {
+            throw new MillraceException(
+                FailureCodes.UnknownVersion, $"A timer was written in version {value[0]}; this program reads up to {Version}.");
+        }
+
         if (value[0] != Version || value.Length != ValueBytes)
-            throw new MillraceException(FailureCodes.Corrupt, $"A timer's value of version {value[0]} has {value.Length} bytes instead of {ValueBytes}.");
+        {
+            throw new MillraceException(
+                FailureCodes.Corrupt, $"A timer's value of version {value[0]} has {value.Length} bytes instead of {ValueBytes}.");
+        }
+
         return BinaryPrimitives.ReadInt64BigEndian(value[1..]);
     }
 
@@ -158,7 +172,9 @@ internal sealed class Alarm : IDisposable
         }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Arms the alarm; false when the time has come already. An alarm that is no longer wanted wakes the loop once, for nothing.</summary>
+    /// <summary>
+    /// Arms the alarm; false when the time has come already. An alarm that is no longer wanted wakes the loop once, for nothing.
+    /// </summary>
     public bool TryArm(long due)
     {
         if (due == long.MaxValue) return true;
@@ -166,7 +182,8 @@ internal sealed class Alarm : IDisposable
         if (due <= now) return false;
         if (due == Volatile.Read(ref _armedFor)) return true;
 
-        // A clock may move between its reading and the arming: a whole millisecond would make the alarm late by as much, so it is armed anew.
+        // A clock may move between its reading and the arming: a whole millisecond would make the alarm late by as much, so it is armed
+        // anew.
         for (var attempt = 0; attempt < 3; attempt++)
         {
             Volatile.Write(ref _armedFor, due);
