@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Millrace.Crash;
 
-/// <summary>A child process whose output is read line by line until it ends. Its standard input closes with this process, so that it can end too.</summary>
+/// <summary>
+/// A child process whose output is read line by line until it ends. Its standard input closes with this process, so that it can end too.
+/// </summary>
 internal sealed class ChildProcess : IDisposable
 {
     private readonly Process _process;
@@ -12,7 +14,8 @@ internal sealed class ChildProcess : IDisposable
     /// <summary>Starts <c>dotnet ASSEMBLY ARGUMENTS</c>.</summary>
     public ChildProcess(string assembly, IEnumerable<string> arguments, Action<string> onLine)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
+        var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        var start = new ProcessStartInfo(host)
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         };

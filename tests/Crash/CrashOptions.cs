@@ -27,8 +27,9 @@ internal sealed record CrashOptions
     public string? Data { get; init; }
 
     /// <summary>The Shop's assembly; by default the one that was built beside this program.</summary>
-    public string Shop { get; init; } = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "..", "..", "Shop", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "Shop.dll"));
+    public string Shop { get; init; } = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "Shop",
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "Shop.dll"));
 
     public static bool TryRead(string[] args, [NotNullWhen(true)] out CrashOptions? options, [NotNullWhen(false)] out string? complaint)
     {
@@ -64,5 +65,6 @@ internal sealed record CrashOptions
         return true;
     }
 
-    private static bool TryNumber(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool TryNumber(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

@@ -58,7 +58,8 @@ public abstract class AppendContract : EngineContract
 
         await ReopenAsync(ending);
 
-        foreach (var partition in partitions) await AssertHoldsAsync(partition, [.. Enumerable.Range(0, 3).Select(round => $"{partition} {round}")]);
+        foreach (var partition in partitions)
+            await AssertHoldsAsync(partition, [.. Enumerable.Range(0, 3).Select(round => $"{partition} {round}")]);
     }
 
     [Fact]
@@ -183,7 +184,7 @@ public abstract class AppendContract : EngineContract
         Seeded().NextBytes(large);
 
         await Engine.AppendAsync(partition, batch => batch.Add(Now, Bytes("large"), large), null, Cancellation);
-        await Engine.AppendAsync(partition, batch => Fill(batch, [.. Enumerable.Range(0, 5_000).Select(number => $"{number}")]), null, Cancellation);
+        await AppendAsync(partition, [.. Enumerable.Range(0, 5_000).Select(number => $"{number}")]);
         var seen = await ReadAsync(partition, 0, 5_001);
 
         Assert.Equal(large, seen[0].Value);

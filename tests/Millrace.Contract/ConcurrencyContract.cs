@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Millrace.Contract;
 
-/// <summary>Many at once: appenders keep their order and lose nothing, and a group's members hand partitions over without doing anything twice.</summary>
+/// <summary>
+/// Many at once: appenders keep their order and lose nothing, and a group's members hand partitions over without doing anything twice.
+/// </summary>
 public abstract class ConcurrencyContract : EngineContract
 {
     [Theory]
@@ -56,7 +58,8 @@ public abstract class ConcurrencyContract : EngineContract
     {
         var partition = await CreatePartitionAsync();
         const int records = 400;
-        var following = Enumerable.Range(0, 3).Select(_ => Task.Run(() => ReadTextsAsync(partition, 0, records).AsTask(), Cancellation)).ToList();
+        var following = Enumerable.Range(0, 3)
+            .Select(_ => Task.Run(() => ReadTextsAsync(partition, 0, records).AsTask(), Cancellation)).ToList();
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async appender =>
         {
@@ -78,7 +81,8 @@ public abstract class ConcurrencyContract : EngineContract
 
         for (var number = 0; number < records; number++)
         {
-            for (var partition = 0; partition < partitions; partition++) await AppendAsync(new TopicPartition(input, partition), $"{number}");
+            for (var partition = 0; partition < partitions; partition++)
+                await AppendAsync(new TopicPartition(input, partition), $"{number}");
             if (random.Next(10) == 0 && group.Count < 4) await group.JoinAsync();
             if (random.Next(12) == 0 && group.Count > 1) await group.LeaveAsync(random.Next(group.Count), isReleasing: random.Next(2) == 0);
         }
@@ -97,8 +101,12 @@ public abstract class ConcurrencyContract : EngineContract
         }
     }
 
-    /// <summary>Members that copy records from one topic to another, numbered by a count in keyed state: a doubled or lost record shows in the number.</summary>
-    private sealed class WorkingGroup(Engine engine, string name, string input, string output, CancellationToken cancellation) : IAsyncDisposable
+    /// <summary>
+    /// Members that copy records from one topic to another, numbered by a count in keyed state: a doubled or lost record shows in the
+    /// number.
+    /// </summary>
+    private sealed class WorkingGroup(
+        Engine engine, string name, string input, string output, CancellationToken cancellation) : IAsyncDisposable
     {
         private readonly List<Worker> _workers = [];
 

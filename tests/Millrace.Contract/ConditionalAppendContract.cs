@@ -75,7 +75,8 @@ public abstract class ConditionalAppendContract : EngineContract
 
         var result = await Engine.CommitAsync(transfer, Cancellation);
 
-        Assert.Equal(("a", 1L), (Assert.IsType<CommitResult.Conflicted>(result).Expected.StreamKey, ((CommitResult.Conflicted)result).ActualVersion));
+        var conflict = Assert.IsType<CommitResult.Conflicted>(result);
+        Assert.Equal(("a", 1L), (conflict.Expected.StreamKey, conflict.ActualVersion));
         using var unharmed = Event(new TopicPartition(topic, 1), "b", 0, "b is still new");
         await CommitAsync(unharmed);
         await AssertHoldsAsync(new TopicPartition(topic, 0), "a opened");

@@ -4,8 +4,9 @@ using System.Text;
 namespace Millrace.Contract;
 
 /// <summary>
-/// The ground of every contract class: one engine on data of its own, opened before each test and disposed after it. A derived class per engine
-/// says only how to get a host. Nothing here sleeps: what is expected is awaited, and a deadline ends a test that would wait for ever.
+/// The ground of every contract class: one engine on data of its own, opened before each test and disposed after it. A derived class per
+/// engine says only how to get a host. Nothing here sleeps: what is expected is awaited, and a deadline ends a test that would wait for
+/// ever.
 /// </summary>
 public abstract class EngineContract : IAsyncLifetime
 {
@@ -89,7 +90,8 @@ public abstract class EngineContract : IAsyncLifetime
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
     /// <summary>Commits without a group and demands success.</summary>
-    protected async ValueTask<IReadOnlyList<long>> CommitAsync(Commit commit) => (await Engine.CommitAsync(commit, Cancellation)).RequireCommitted();
+    protected async ValueTask<IReadOnlyList<long>> CommitAsync(Commit commit) =>
+        (await Engine.CommitAsync(commit, Cancellation)).RequireCommitted();
 
     /// <summary>Reads from an offset until that many records came.</summary>
     protected async ValueTask<IReadOnlyList<SeenRecord>> ReadAsync(TopicPartition source, long offset, int count, int bytesMax = 1 << 20)
@@ -110,8 +112,8 @@ public abstract class EngineContract : IAsyncLifetime
         [.. (await ReadAsync(source, offset, count)).Select(record => record.Text)];
 
     /// <summary>
-    /// Proves that a partition holds these records and no others: appends one more and reads from the start up to it. An end offset would not do,
-    /// because on Kafka an aborted transaction leaves a gap.
+    /// Proves that a partition holds these records and no others: appends one more and reads from the start up to it. An end offset would
+    /// not do, because on Kafka an aborted transaction leaves a gap.
     /// </summary>
     protected async ValueTask AssertHoldsAsync(TopicPartition source, params string[] texts)
     {

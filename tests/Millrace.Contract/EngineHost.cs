@@ -11,8 +11,8 @@ public enum Ending
 }
 
 /// <summary>
-/// What an engine's test project gives the suite: the data of one test, and engines opened on it one after the other. Data may be shared with
-/// other tests (a broker), so the suite names topics and groups uniquely and never counts all of them.
+/// What an engine's test project gives the suite: the data of one test, and engines opened on it one after the other. Data may be shared
+/// with other tests (a broker), so the suite names topics and groups uniquely and never counts all of them.
 /// </summary>
 public abstract class EngineHost : IAsyncDisposable
 {
@@ -20,8 +20,8 @@ public abstract class EngineHost : IAsyncDisposable
     public abstract bool CanCrash { get; }
 
     /// <summary>
-    /// Whether every offset holds a record. Not so on Kafka, where the marker that ends a transaction takes an offset of its own: there an end
-    /// offset is at least, not exactly, the last record's offset plus one.
+    /// Whether every offset holds a record. Not so on Kafka, where the marker that ends a transaction takes an offset of its own: there an
+    /// end offset is at least, not exactly, the last record's offset plus one.
     /// </summary>
     public abstract bool HasDenseOffsets { get; }
 

@@ -290,5 +290,6 @@ public abstract class GroupContract : EngineContract
         (await owned.CommitAsync(commit, Cancellation)).RequireCommitted();
     }
 
-    private static long PositionOf(OwnedPartition owned, string topic) => owned.Positions.Single(position => position.Topic == topic).NextOffset;
+    private static long PositionOf(OwnedPartition owned, string topic) =>
+        owned.Positions.Single(position => position.Topic == topic).NextOffset;
 }

@@ -4,12 +4,13 @@ using System.Threading.Channels;
 namespace Millrace.Contract;
 
 /// <summary>
-/// Drives the members of one group as a runtime would: each has a loop that takes its changes, restores what it is given and releases what it
-/// shall give up. A test joins members, waits until ownership is as it should be, and uses what they own.
+/// Drives the members of one group as a runtime would: each has a loop that takes its changes, restores what it is given and releases what
+/// it shall give up. A test joins members, waits until ownership is as it should be, and uses what they own.
 /// </summary>
 public sealed class GroupDriver(Engine engine, GroupSubscription subscription, CancellationToken cancellation) : IAsyncDisposable
 {
-    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly List<DrivenMember> _members = [];
 
     /// <summary>The members that joined and did not leave.</summary>
@@ -19,7 +20,8 @@ public sealed class GroupDriver(Engine engine, GroupSubscription subscription, C
     /// <param name="isHolding">Whether it keeps what is revoked until <see cref="DrivenMember.ReleaseAsync"/>.</param>
     public async ValueTask<DrivenMember> JoinAsync(bool isHolding = false)
     {
-        var member = new DrivenMember(await engine.JoinAsync(subscription, cancellation), isHolding, () => _changes.Writer.TryWrite(true), cancellation);
+        var joined = await engine.JoinAsync(subscription, cancellation);
+        var member = new DrivenMember(joined, isHolding, () => _changes.Writer.TryWrite(true), cancellation);
         _members.Add(member);
         return member;
     }
@@ -97,7 +99,8 @@ public sealed class DrivenMember : IAsyncDisposable
 
     internal void ThrowIfFailed()
     {
-        if (Volatile.Read(ref _failure) is { } failure) throw new InvalidOperationException($"The loop of member {Member.MemberId} failed.", failure);
+        if (Volatile.Read(ref _failure) is { } failure)
+            throw new InvalidOperationException($"The loop of member {Member.MemberId} failed.", failure);
     }
 
     /// <inheritdoc/>

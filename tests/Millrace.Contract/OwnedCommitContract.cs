@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Millrace.Contract;
 
-/// <summary>The one kind of commit: positions, keyed state and records together or not at all, in the order of the calls, fenced by the epoch.</summary>
+/// <summary>
+/// The one kind of commit: positions, keyed state and records together or not at all, in the order of the calls, fenced by the epoch.
+/// </summary>
 public abstract class OwnedCommitContract : EngineContract
 {
     private const int FencedTimes = 100;
@@ -165,7 +167,8 @@ public abstract class OwnedCommitContract : EngineContract
             if (failure is null) written.Add(text);
             else Assert.Equal(FailureCodes.Fenced, failure.Code);
             Assert.Equal(written.LastOrDefault(), TextOf(owned, "totals", "last"));
-            Assert.Equal(written.Count == 0 ? 0 : long.Parse(written[^1], CultureInfo.InvariantCulture) + 1, owned.Positions.Single().NextOffset);
+            var position = written.Count == 0 ? 0 : long.Parse(written[^1], CultureInfo.InvariantCulture) + 1;
+            Assert.Equal(position, owned.Positions.Single().NextOffset);
         }
 
         await AssertHoldsAsync(output, [.. written]);

@@ -1,8 +1,8 @@
 namespace Millrace.Contract;
 
 /// <summary>
-/// Idempotent producers. The engine that handed a producer out knows what it acknowledged, so that a batch sent again under the same number is
-/// answered, not written. No test expects a producer of an earlier engine instance to go on, since Kafka ends it with its process.
+/// Idempotent producers. The engine that handed a producer out knows what it acknowledged, so that a batch sent again under the same number
+/// is answered, not written. No test expects a producer of an earlier engine instance to go on, since Kafka ends it with its process.
 /// </summary>
 public abstract class ProducerContract : EngineContract
 {

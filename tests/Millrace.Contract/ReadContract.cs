@@ -1,6 +1,8 @@
 namespace Millrace.Contract;
 
-/// <summary>Reading a partition outside any group: where it begins, how much it takes, what it waits for, and the shape of every record.</summary>
+/// <summary>
+/// Reading a partition outside any group: where it begins, how much it takes, what it waits for, and the shape of every record.
+/// </summary>
 public abstract class ReadContract : EngineContract
 {
     [Fact]

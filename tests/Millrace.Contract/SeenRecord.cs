@@ -15,7 +15,11 @@ public sealed record SeenRecord(long Offset, long Timestamp, byte[]? Key, byte[]
         foreach (var header in record.Headers)
             headers.Add(new SeenHeader(Encoding.UTF8.GetString(header.Name.Span), header.HasValue ? header.Value.ToArray() : null));
         return new SeenRecord(
-            record.Offset, record.Timestamp, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, headers);
+            record.Offset,
+            record.Timestamp,
+            record.HasKey ? record.Key.ToArray() : null,
+            record.HasValue ? record.Value.ToArray() : null,
+            headers);
     }
 
     /// <summary>Copies all records of a fetch.</summary>

@@ -61,7 +61,9 @@ public abstract class StateContract : EngineContract
         });
 
         Assert.Equal(["back=new", "twice=2"], TextsOf(owned, "totals"));
-        Assert.Equal(("2", null, "new"), (TextOf(owned, "totals", "twice"), TextOf(owned, "totals", "gone"), TextOf(owned, "totals", "back")));
+        Assert.Equal("2", TextOf(owned, "totals", "twice"));
+        Assert.Null(TextOf(owned, "totals", "gone"));
+        Assert.Equal("new", TextOf(owned, "totals", "back"));
     }
 
     [Fact]
@@ -198,7 +200,8 @@ public abstract class StateContract : EngineContract
                 last = now;
             }
         }, Cancellation);
-        for (var number = 1; number <= 200; number++) await ChangeAsync(owned, commit => commit.Put("totals", Bytes("key"), Bytes($"{number}")));
+        for (var number = 1; number <= 200; number++)
+            await ChangeAsync(owned, commit => commit.Put("totals", Bytes("key"), Bytes($"{number}")));
         await stop.CancelAsync();
         await reading;
 

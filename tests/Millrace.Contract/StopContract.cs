@@ -175,5 +175,6 @@ public abstract class StopContract : EngineContract
 
     private static async Task AssertStoppedAsync<T>(Func<ValueTask<T>> call) => await AssertFailsAsync(FailureCodes.Stopped, call);
 
-    private static Task<OperationCanceledException> AssertCancelledAsync(Func<Task> call) => Assert.ThrowsAnyAsync<OperationCanceledException>(call);
+    private static Task<OperationCanceledException> AssertCancelledAsync(Func<Task> call) =>
+        Assert.ThrowsAnyAsync<OperationCanceledException>(call);
 }

@@ -4,7 +4,8 @@ namespace Millrace.Log.Tests;
 
 /// <summary>
 /// A folder of its own for each test. A crash is a copy of the folder taken while the engine is open: what the operating system had at that
-/// moment, as after a kill. The tests crash while no call is under way; crashes in the middle of calls are the business of the kill -9 program.
+/// moment, as after a kill. The tests crash while no call is under way; crashes in the middle of calls are the business of the kill -9
+/// program.
 /// </summary>
 internal sealed class LogHost(LogOptions? options = null) : EngineHost
 {
@@ -12,7 +13,8 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
     private int _life;
 
     /// <summary>Files so small that segments roll and checkpoints are made all the time.</summary>
-    public static LogOptions SmallFiles => new() { SegmentBytesMax = 4096, JournalBytesMax = 4096, IndexIntervalBytes = 256, GroupBytesMax = 2048 };
+    public static LogOptions SmallFiles =>
+        new() { SegmentBytesMax = 4096, JournalBytesMax = 4096, IndexIntervalBytes = 256, GroupBytesMax = 2048 };
 
     /// <summary>Small segments and a long journal, so that recovery writes many segments again.</summary>
     public static LogOptions SmallSegments => new() { SegmentBytesMax = 4096, IndexIntervalBytes = 256 };
@@ -51,7 +53,8 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
         }
     }
 
-    private static string Describe(string folder) => string.Join('\n', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
+    private static string Describe(string folder) =>
+        string.Join('\n', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
         .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}").Order(StringComparer.Ordinal));
 
     private static bool TryCopy(string from, string to)

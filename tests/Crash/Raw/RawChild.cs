@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Millrace.Log;
@@ -6,9 +5,9 @@ using Millrace.Log;
 namespace Millrace.Crash.Raw;
 
 /// <summary>
-/// The process that is killed. Half of its writers are idempotent and send some commits twice, half have several commits under way; one appends
-/// to event streams under expected versions; workers copy every record with a position and a count in one commit. Each acknowledgement is one
-/// line on standard output, ended by a dot so that a line cut by the kill shows.
+/// The process that is killed. Half of its writers are idempotent and send some commits twice, half have several commits under way; one
+/// appends to event streams under expected versions; workers copy every record with a position and a count in one commit. Each
+/// acknowledgement is one line on standard output, ended by a dot so that a line cut by the kill shows.
 /// </summary>
 internal sealed class RawChild(LogEngine engine, int seed)
 {
@@ -101,7 +100,8 @@ internal sealed class RawChild(LogEngine engine, int seed)
             var again = random.Next(5) == 0 ? engine.CommitAsync(repeated).AsTask() : first;
             var (offsets, others) = ((await first).RequireCommitted(), (await again).RequireCommitted());
             if (!offsets.SequenceEqual(others))
-                throw new InvalidDataException($"A commit sent twice was answered with {string.Join(',', offsets)} and {string.Join(',', others)}.");
+                throw new InvalidDataException(
+                    $"A commit sent twice was answered with {string.Join(',', offsets)} and {string.Join(',', others)}.");
             foreach (var batch in commit.Batches) producer.Advance(batch.Target, batch.Records.Count);
             Acknowledge(writer, commit, Take(writer, counts), offsets);
         }
@@ -166,7 +166,8 @@ internal sealed class RawChild(LogEngine engine, int seed)
         {
             var batch = commit.Batches[at];
             var first = firsts[batch.Target.Partition];
-            line.Append(CultureInfo.InvariantCulture, $"A {writer} {batch.Target.Partition} {first} {batch.Records.Count} {offsets[at]} .\n");
+            line.Append(
+                CultureInfo.InvariantCulture, $"A {writer} {batch.Target.Partition} {first} {batch.Records.Count} {offsets[at]} .\n");
         }
 
         Say(line.ToString().TrimEnd('\n'));
@@ -208,7 +209,7 @@ internal sealed class RawChild(LogEngine engine, int seed)
     {
         await owned.RestoreAsync();
         var position = owned.Positions.Single().NextOffset;
-        var count = owned.TryGet(RawRecord.Counts, RawRecord.CountKey, out var value) ? BinaryPrimitives.ReadInt64LittleEndian(value.Span) : 0;
+        var count = RawRecord.CountOf(owned);
         using var reader = owned.OpenReader(RawRecord.Topic, position);
         var underWay = new Queue<(Commit Commit, long Position, Task<CommitResult> Result)>();
         while (true)
@@ -233,7 +234,9 @@ internal sealed class RawChild(LogEngine engine, int seed)
         }
     }
 
-    /// <summary>One write per line or group of lines: what was written to the pipe is there for the parent even if the kill comes next.</summary>
+    /// <summary>
+    /// One write per line or group of lines: what was written to the pipe is there for the parent even if the kill comes next.
+    /// </summary>
     private void Say(string line)
     {
         lock (_output) _standardOutput.Write(Encoding.ASCII.GetBytes(line + "\n"));

@@ -1,11 +1,12 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Millrace.Log;
 
 namespace Millrace.Crash.Raw;
 
-/// <summary>What the child acknowledged, and what does not agree with it on disk. One ledger per folder. Lines come from one child at a time.</summary>
+/// <summary>
+/// What the child acknowledged, and what does not agree with it on disk. One ledger per folder. Lines come from one child at a time.
+/// </summary>
 internal sealed class RawLedger
 {
     private readonly long[,] _acknowledged = new long[RawRecord.Writers, RawRecord.Partitions];
@@ -65,7 +66,8 @@ internal sealed class RawLedger
         }
 
         var commits = new Dictionary<(int Writer, long Commit), (int Expected, int Found)>();
-        for (var partition = 0; partition < RawRecord.Partitions; partition++) await CheckPartitionAsync(engine, partition, commits, findings);
+        for (var partition = 0; partition < RawRecord.Partitions; partition++)
+            await CheckPartitionAsync(engine, partition, commits, findings);
         findings.Torn += commits.Values.Count(commit => commit.Found != commit.Expected);
         await CheckStreamsAsync(engine, findings);
         await CheckCopiesAsync(engine, findings);
@@ -127,7 +129,8 @@ internal sealed class RawLedger
             using var probe = new Commit();
             probe.Expect(RawRecord.Streams, stream, version + 1, 1);
             probe.To(new TopicPartition(RawRecord.Streams, 0)).Add(0, Encoding.UTF8.GetBytes(stream), []);
-            if (await engine.CommitAsync(probe) is not CommitResult.Conflicted conflict || conflict.ActualVersion != version) findings.Versions++;
+            if (await engine.CommitAsync(probe) is not CommitResult.Conflicted conflict || conflict.ActualVersion != version)
+                findings.Versions++;
         }
     }
 
@@ -144,7 +147,7 @@ internal sealed class RawLedger
                 checkedPartitions++;
                 await owned.RestoreAsync();
                 var position = owned.Positions.Single().NextOffset;
-                var count = owned.TryGet(RawRecord.Counts, RawRecord.CountKey, out var value) ? BinaryPrimitives.ReadInt64LittleEndian(value.Span) : 0;
+                var count = RawRecord.CountOf(owned);
                 var copies = 0L;
                 await RawRecord.ForEachAsync(engine, new TopicPartition(RawRecord.Copies, owned.Partition), record =>
                 {

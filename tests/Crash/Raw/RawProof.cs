@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Millrace.Crash.Raw;
 
 /// <summary>
-/// Starts the raw child, kills it, checks the folder, again and again. Some children are killed while they start, and some kills are followed by
-/// the next child without a look at the folder, so that recovery itself is interrupted.
+/// Starts the raw child, kills it, checks the folder, again and again. Some children are killed while they start, and some kills are
+/// followed by the next child without a look at the folder, so that recovery itself is interrupted.
 /// </summary>
 internal sealed class RawProof(CrashOptions options)
 {
@@ -34,15 +34,17 @@ internal sealed class RawProof(CrashOptions options)
             var findings = await ledger.CheckAsync(folder);
             all.Add(findings);
             if (!findings.IsClean) Console.WriteLine($"raw: cycle {cycle + 1} found what should not be; the folder is {folder}");
-            if (isLast) Console.WriteLine($"raw: {cycle + 1} cycles, {findings.Records} records in the folder, {acknowledged} acknowledged so far");
+            if (isLast)
+                Console.WriteLine($"raw: {cycle + 1} cycles, {findings.Records} records in the folder, {acknowledged} acknowledged so far");
             if (isLast && all.IsClean) Directory.Delete(folder, recursive: true);
         }
 
         Console.WriteLine(
-            $"raw: {all.Holes} holes, {all.Torn} torn commits, {all.Moved} moved, {all.Invented} invented, {all.Versions} wrong versions, " +
-            $"{all.Mismatches} positions apart from their state");
+            $"raw: {all.Holes} holes, {all.Torn} torn commits, {all.Moved} moved, {all.Invented} invented, " +
+            $"{all.Versions} wrong versions, {all.Mismatches} positions apart from their state");
         Console.WriteLine(
-            $"raw: {options.Cycles} cycles, {acknowledged} acknowledged, {all.Lost} lost, {all.Duplicated} duplicated, {all.Reordered} reordered");
+            $"raw: {options.Cycles} cycles, {acknowledged} acknowledged, " +
+            $"{all.Lost} lost, {all.Duplicated} duplicated, {all.Reordered} reordered");
         if (!all.IsClean || acknowledged == 0) return 1;
         Directory.Delete(_root, recursive: true);
         return 0;

@@ -55,5 +55,9 @@ internal readonly record struct RawRecord(int Writer, int Partition, long Number
         }
     }
 
+    /// <summary>How many records the worker of a partition has copied, by its keyed state.</summary>
+    public static long CountOf(OwnedPartition owned) =>
+        owned.TryGet(Counts, CountKey, out var value) ? BinaryPrimitives.ReadInt64LittleEndian(value.Span) : 0;
+
     private static int PaddingOf(long number) => (int)(number * 37 % 200);
 }

@@ -3,16 +3,21 @@ using System.Text.Json;
 
 namespace Millrace.Crash.Shop;
 
-/// <summary>Waits until the Shop is settled and then compares its orders, money, stock and mails with each other and with what was acknowledged.</summary>
+/// <summary>
+/// Waits until the Shop is settled and then compares its orders, money, stock and mails with each other and with what was acknowledged.
+/// </summary>
 internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, TimeSpan settleMax)
 {
-    private const string Processed = "com.ecommerce.payments.payment.processed", Refunded = "com.ecommerce.payments.payment.refunded";
+    private const string Created = "com.ecommerce.orders.order.created", Confirmed = "com.ecommerce.orders.order.confirmed",
+        Cancelled = "com.ecommerce.orders.order.cancelled", Processed = "com.ecommerce.payments.payment.processed",
+        Failed = "com.ecommerce.payments.payment.failed", Refunded = "com.ecommerce.payments.payment.refunded",
+        Reserved = "com.ecommerce.inventory.inventory.reserved", Insufficient = "com.ecommerce.inventory.inventory.insufficient";
 
     private static readonly string[][] Paths =
     [
-        ["com.ecommerce.orders.order.created", Processed, "com.ecommerce.inventory.inventory.reserved", "com.ecommerce.orders.order.confirmed"],
-        ["com.ecommerce.orders.order.created", "com.ecommerce.payments.payment.failed", "com.ecommerce.orders.order.cancelled"],
-        ["com.ecommerce.orders.order.created", Processed, "com.ecommerce.inventory.inventory.insufficient", Refunded, "com.ecommerce.orders.order.cancelled"],
+        [Created, Processed, Reserved, Confirmed],
+        [Created, Failed, Cancelled],
+        [Created, Processed, Insufficient, Refunded, Cancelled],
     ];
 
     private readonly ShopFindings _findings = new();
@@ -60,7 +65,8 @@ internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, Tim
     {
         var listed = (await shop.GetAllAsync("/api/orders")).Select(order => order.GetProperty("orderId").GetString()!).ToList();
         var acknowledged = load.Orders.Values.ToHashSet();
-        if (acknowledged.Count != load.Orders.Count) Complain("Two keys were answered with the same order.", lost: load.Orders.Count - acknowledged.Count);
+        if (acknowledged.Count != load.Orders.Count)
+            Complain("Two keys were answered with the same order.", lost: load.Orders.Count - acknowledged.Count);
         if (listed.Count != listed.Distinct().Count()) Complain("An order is listed twice.");
         foreach (var id in acknowledged.Except(listed)) Complain($"Order {id} was acknowledged and is not there.", lost: 1);
         foreach (var id in listed.Except(acknowledged)) Complain($"Order {id} is there, but no key was answered with it.", doubled: 1);
@@ -73,9 +79,11 @@ internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, Tim
         var status = order.GetProperty("status").GetString();
         var types = order.GetProperty("timeline").EnumerateArray().Select(happened => happened.GetProperty("type").GetString()).ToArray();
         var path = Array.Find(Paths, path => path.SequenceEqual(types));
-        if (path is null) Complain($"Order {id} is {status} after {string.Join(", ", types)}.", doubled: types.Length - types.Distinct().Count());
+        if (path is null)
+            Complain($"Order {id} is {status} after {string.Join(", ", types)}.", doubled: types.Length - types.Distinct().Count());
         if (status is not ("CONFIRMED" or "CANCELLED")) Complain($"Order {id} is {status}.", lost: 1);
-        else if (path is not null && status == "CONFIRMED" != (path == Paths[0])) Complain($"Order {id} is {status} after {string.Join(", ", types)}.");
+        else if (path is not null && status == "CONFIRMED" != (path == Paths[0]))
+            Complain($"Order {id} is {status} after {string.Join(", ", types)}.");
         _charges += types.Count(type => type == Processed);
         _refunds += types.Count(type => type == Refunded);
         if (status == "CANCELLED") _findings.Cancelled++;
@@ -115,7 +123,8 @@ internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, Tim
             var (available, reserved) = (article.GetProperty("available").GetInt64(), article.GetProperty("reserved").GetInt64());
             if (available < 0) Complain($"{sku} has {available} available.");
             Compare($"{sku} reserved", _confirmedQuantities.GetValueOrDefault(sku), reserved);
-            if (load.Stock.FirstOrDefault(stock => stock.Sku == sku) is { Sku: not null } set) Compare($"{sku} available", set.Available - reserved, available);
+            if (load.Stock.FirstOrDefault(stock => stock.Sku == sku) is { Sku: not null } set)
+                Compare($"{sku} available", set.Available - reserved, available);
         }
     }
 
@@ -125,8 +134,10 @@ internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, Tim
         var mails = Directory.Exists(folder)
             ? Directory.GetFiles(folder, "*.eml").Select(Path.GetFileNameWithoutExtension).ToHashSet()
             : [];
-        foreach (var id in _findings.ConfirmedIds.Where(id => !mails.Contains(id))) Complain($"Order {id} is confirmed and has no mail.", lost: 1);
-        foreach (var id in mails.Where(id => !_findings.ConfirmedIds.Contains(id!))) Complain($"There is a mail {id}.eml, but no such confirmed order.", doubled: 1);
+        foreach (var id in _findings.ConfirmedIds.Where(id => !mails.Contains(id)))
+            Complain($"Order {id} is confirmed and has no mail.", lost: 1);
+        foreach (var id in mails.Where(id => !_findings.ConfirmedIds.Contains(id!)))
+            Complain($"There is a mail {id}.eml, but no such confirmed order.", doubled: 1);
         Compare("mails", _findings.Confirmed, stats.GetProperty("mails").GetInt64());
     }
 

@@ -25,12 +25,14 @@ internal sealed class ShopClient(HttpClient http)
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/orders") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/orders");
+            request.Content = new StringContent(body, Encoding.UTF8, "application/json");
             request.Headers.Add("Idempotency-Key", key);
             using var answer = await http.SendAsync(request);
             var text = await answer.Content.ReadAsStringAsync();
             if (answer.StatusCode >= HttpStatusCode.InternalServerError || answer.StatusCode == HttpStatusCode.TooManyRequests) return null;
-            if (!answer.IsSuccessStatusCode) throw new InvalidDataException($"The order {body} was answered with {(int)answer.StatusCode}: {text}");
+            if (!answer.IsSuccessStatusCode)
+                throw new InvalidDataException($"The order {body} was answered with {(int)answer.StatusCode}: {text}");
             using var json = JsonDocument.Parse(text);
             return json.RootElement.GetProperty("orderId").GetString();
         }
@@ -42,10 +44,12 @@ internal sealed class ShopClient(HttpClient http)
 
     public async Task PutStockAsync(string sku, int available, decimal price)
     {
-        using var body = new StringContent(FormattableString.Invariant($"{{\"available\":{available},\"price\":{price}}}"), Encoding.UTF8, "application/json");
+        var json = FormattableString.Invariant($"{{\"available\":{available},\"price\":{price}}}");
+        using var body = new StringContent(json, Encoding.UTF8, "application/json");
         using var answer = await http.PutAsync($"/api/inventory/{sku}", body);
+        var text = await answer.Content.ReadAsStringAsync();
         if (!answer.IsSuccessStatusCode)
-            throw new InvalidDataException($"PUT /api/inventory/{sku} was answered with {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+            throw new InvalidDataException($"PUT /api/inventory/{sku} was answered with {(int)answer.StatusCode}: {text}");
     }
 
     public async Task<JsonElement> GetAsync(string path)
@@ -69,5 +73,6 @@ internal sealed class ShopClient(HttpClient http)
         }
     }
 
-    private static bool IsOfTheWorld(Exception failure) => failure is HttpRequestException or OperationCanceledException or IOException or JsonException;
+    private static bool IsOfTheWorld(Exception failure) =>
+        failure is HttpRequestException or OperationCanceledException or IOException or JsonException;
 }

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Millrace.Crash.Shop;
 
 /// <summary>
-/// Customers that order until told to stop. Each asks again under the same key until it is answered, since a kill leaves the outcome unknown, and
-/// now and then asks again for what was answered long ago.
+/// Customers that order until told to stop. Each asks again under the same key until it is answered, since a kill leaves the outcome
+/// unknown, and now and then asks again for what was answered long ago.
 /// </summary>
 internal sealed class ShopLoad(ShopClient shop, int seed)
 {
@@ -17,7 +17,8 @@ internal sealed class ShopLoad(ShopClient shop, int seed)
     /// <summary>The articles ordered: most are plenty, two run out.</summary>
     public IReadOnlyList<(string Sku, int Available, decimal Price)> Stock { get; } =
     [
-        ("CRASH-001", 1_000_000, 29.99m), ("CRASH-002", 1_000_000, 49.99m), ("CRASH-003", 1_000_000, 0.01m), ("CRASH-004", 1_000_000, 1234.56m),
+        ("CRASH-001", 1_000_000, 29.99m), ("CRASH-002", 1_000_000, 49.99m), ("CRASH-003", 1_000_000, 0.01m),
+        ("CRASH-004", 1_000_000, 1234.56m),
         ("CRASH-005", 60, 5.05m), ("CRASH-006", 200, 19.90m),
     ];
 
@@ -52,7 +53,8 @@ internal sealed class ShopLoad(ShopClient shop, int seed)
     }
 
     /// <summary>Runs all customers; each ends after the stop, once its last order is answered.</summary>
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, Customers).Select(customer => Task.Run(() => OrderAsync(customer, stop))));
+    public Task RunAsync(CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, Customers).Select(customer => Task.Run(() => OrderAsync(customer, stop))));
 
     private async Task OrderAsync(int customer, CancellationToken stop)
     {

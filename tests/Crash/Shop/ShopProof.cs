@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Millrace.Crash.Shop;
 
 /// <summary>
-/// Runs the Shop as a child under a load of orders, kills it at random moments (also while it starts), and checks its invariants once everything
-/// is settled.
+/// Runs the Shop as a child under a load of orders, kills it at random moments (also while it starts), and checks its invariants once
+/// everything is settled.
 /// </summary>
 internal sealed class ShopProof(CrashOptions options)
 {
@@ -63,8 +63,9 @@ internal sealed class ShopProof(CrashOptions options)
         foreach (var complaint in findings.Complaints.Take(20)) Console.WriteLine($"shop: {complaint}");
         if (findings.Complaints.Count > 20) Console.WriteLine($"shop: and {findings.Complaints.Count - 20} more of this kind");
         Console.WriteLine(
-            $"shop: {options.Cycles} cycles, {load.Orders.Count} acknowledged ({load.Repeats} asked again), {findings.Confirmed} confirmed, " +
-            $"{findings.Cancelled} cancelled, captured less refunded {findings.Captured - findings.Refunded}, " +
+            $"shop: {options.Cycles} cycles, {load.Orders.Count} acknowledged ({load.Repeats} asked again), " +
+            $"{findings.Confirmed} confirmed, {findings.Cancelled} cancelled, " +
+            $"captured less refunded {findings.Captured - findings.Refunded}, " +
             $"{findings.Lost} lost, {findings.Doubled} doubled, {findings.Complaints.Count} complaints");
         if (findings.Complaints.Count > 0 || load.Orders.IsEmpty)
         {
@@ -89,7 +90,7 @@ internal sealed class ShopProof(CrashOptions options)
         {
             if (child.HasExited) throw new InvalidOperationException($"The Shop ended by itself:{Environment.NewLine}{child.Errors}");
             if (Stopwatch.GetElapsedTime(since) > StartMax)
-                throw new InvalidOperationException($"The Shop was not ready within {StartMax.TotalSeconds} s:{Environment.NewLine}{child.Errors}");
+                throw new InvalidOperationException($"Not ready within {StartMax.TotalSeconds} s:{Environment.NewLine}{child.Errors}");
             await Task.Delay(10);
         }
 
