@@ -33,7 +33,8 @@ internal static class HeaderReader
     private static string? Set(ReadOnlyMemory<byte> name, ReadOnlyMemory<byte> value, ref EventParts parts)
     {
         var attribute = EventAttributes.Find(name.Span);
-        if (attribute is EventAttribute.Data or EventAttribute.DataBase64) return $"the header {EventText.Quote(name.Span)} with 'ce_' is no attribute";
+        if (attribute is EventAttribute.Data or EventAttribute.DataBase64)
+            return $"{EventText.Attribute(name.Span, value.Span)}, but in binary mode the data is the record's value";
         return parts.Mark(attribute) ?? parts.Set(attribute, name, value);
     }
 
