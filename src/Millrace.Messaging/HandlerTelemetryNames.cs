@@ -19,6 +19,9 @@ public static class HandlerTelemetryNames
     /// <summary>Counter, records: given up.</summary>
     public const string DeadLetters = "millrace.handlers.dead_letters";
 
+    /// <summary>Counter, events: forgotten before their time because a partition remembered as many as it may. Without a topic.</summary>
+    public const string ForgottenEarly = "millrace.handlers.forgotten_early";
+
     /// <summary>Histogram, seconds: how long one attempt took, from the call of the handler to the end of what it awaited.</summary>
     public const string Duration = "millrace.handlers.duration";
 

@@ -20,6 +20,9 @@ public sealed class HandlersBuilder
     /// <summary>The longest time that handled events may be remembered for.</summary>
     public static TimeSpan DeduplicationMax => TimeSpan.FromDays(3_650);
 
+    /// <summary>The most events that one partition may be asked to remember.</summary>
+    public const int RememberedEventsMax = 100_000_000;
+
     private readonly List<string> _topics = [];
     private readonly List<StateStore> _stores = [];
     private readonly List<Delegate> _handlers = [];
@@ -42,7 +45,9 @@ public sealed class HandlersBuilder
 
     internal TimeSpan RetryDelay { get; private set; } = TimeSpan.FromMilliseconds(200);
 
-    internal TimeSpan Deduplication { get; private set; } = TimeSpan.FromDays(7);
+    internal TimeSpan Retention { get; private set; } = TimeSpan.FromDays(7);
+
+    internal int RememberedMax { get; private set; } = 10_000_000;
 
     internal OffsetReset OffsetReset { get; private set; } = OffsetReset.Earliest;
 
@@ -123,14 +128,21 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>
-    /// How long a handled event is remembered by its source and id, so that a second delivery of it does nothing: more than zero, at most
-    /// <see cref="DeduplicationMax"/>, 7 days by default. Remembering costs about 100 bytes of state per event.
+    /// How long a handled event is remembered by its source and id, so that a second delivery of it does nothing. Remembering an event takes about
+    /// 16 bytes on disk and 40 in memory.
     /// </summary>
-    public HandlersBuilder WithDeduplication(TimeSpan retention)
+    /// <param name="retention">More than zero, at most <see cref="DeduplicationMax"/>; 7 days by default.</param>
+    /// <param name="eventsMax">
+    /// How many events each partition remembers at most, 1 to <see cref="RememberedEventsMax"/>, 10,000,000 by default. Beyond it the oldest are
+    /// forgotten early, which <see cref="HandlerTelemetryNames.ForgottenEarly"/> counts.
+    /// </param>
+    public HandlersBuilder WithDeduplication(TimeSpan retention, int eventsMax = 10_000_000)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(retention, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(retention, DeduplicationMax);
-        Deduplication = retention;
+        ArgumentOutOfRangeException.ThrowIfLessThan(eventsMax, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(eventsMax, RememberedEventsMax);
+        (Retention, RememberedMax) = (retention, eventsMax);
         return this;
     }
 

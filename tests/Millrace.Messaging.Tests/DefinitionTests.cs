@@ -111,7 +111,7 @@ public sealed class DefinitionTests
     [InlineData("")]
     [InlineData("a b")]
     [InlineData("seen")]
-    [InlineData("seen.chunks")]
+    [InlineData("seen.again")]
     [InlineData("$timers")]
     public void A_store_name_that_is_reserved_or_no_name_is_refused(string name) =>
         Assert.Throws<ArgumentException>(() => Rig.Define(h => h.WithState(name, TestJson.Default.Total)));
@@ -133,6 +133,8 @@ public sealed class DefinitionTests
         OutOfRange(h => h.WithRetries(3, TimeSpan.FromTicks(-1)));
         OutOfRange(h => h.WithRetries(3, HandlersBuilder.RetryDelayMax + TimeSpan.FromTicks(1)));
         OutOfRange(h => h.WithDeduplication(TimeSpan.Zero));
+        OutOfRange(h => h.WithDeduplication(TimeSpan.FromDays(1), 0));
+        OutOfRange(h => h.WithDeduplication(TimeSpan.FromDays(1), HandlersBuilder.RememberedEventsMax + 1));
         OutOfRange(h => h.WithDeduplication(HandlersBuilder.DeduplicationMax + TimeSpan.FromTicks(1)));
 
         static void OutOfRange(Action<HandlersBuilder> define) => Assert.Throws<ArgumentOutOfRangeException>(() => Rig.Define(define));

@@ -155,20 +155,37 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>The committed state of a group's partition 0, read as its owner.</summary>
     public async Task<IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>> ScanAsync(string group, string store)
     {
-        await using var member = await Engine.JoinAsync(new GroupSubscription { Group = group, Topics = ["orders"] }, Cancellation);
-        var change = Assert.IsType<AssignmentChange.Assigned>(await member.NextChangeAsync(Cancellation));
-        var owned = change.Partitions[0];
-        await owned.RestoreAsync(Cancellation);
-        var entries = owned.Scan(store);
-        foreach (var partition in change.Partitions) await member.ReleaseAsync(partition, Cancellation);
+        IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> entries = [];
+        await OwnAsync(group, owned =>
+        {
+            entries = owned.Scan(store);
+            return ValueTask.CompletedTask;
+        });
         return entries;
     }
+
+    /// <summary>Changes the committed state of a group's partition 0 behind its back.</summary>
+    public Task ChangeStateAsync(string group, Action<Commit> change) => OwnAsync(group, async owned =>
+    {
+        using var commit = new Commit();
+        change(commit);
+        (await owned.CommitAsync(commit, Cancellation)).RequireCommitted();
+    });
 
     public async ValueTask DisposeAsync()
     {
         if (_runtime is not null) await _runtime.DisposeAsync();
         await Engine.DisposeAsync();
         _directory.Delete(true);
+    }
+
+    private async Task OwnAsync(string group, Func<OwnedPartition, ValueTask> act)
+    {
+        await using var member = await Engine.JoinAsync(new GroupSubscription { Group = group, Topics = ["orders"] }, Cancellation);
+        var change = Assert.IsType<AssignmentChange.Assigned>(await member.NextChangeAsync(Cancellation));
+        await change.Partitions[0].RestoreAsync(Cancellation);
+        await act(change.Partitions[0]);
+        foreach (var partition in change.Partitions) await member.ReleaseAsync(partition, Cancellation);
     }
 
     private async Task OpenEngineAsync() =>

@@ -3,26 +3,27 @@ using System.Buffers.Binary;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// The events of one partition that were handled, in keyed state. Each is one entry of the store "seen"; the entries of one commit are listed in
-/// chunks, numbered in order of time, so that forgetting walks along the oldest chunks and needs neither a scan nor an index in memory.
-/// The layout is in FORMAT.md. Not thread safe.
+/// The events of one partition that were handled. In memory they are a set; in keyed state they are chunks of identities, one or a few per commit,
+/// numbered in order of time, so that remembering costs a commit one change of state, however many events it holds, and forgetting walks along the
+/// oldest chunks without a scan. The layout is in FORMAT.md. Not thread safe.
 /// </summary>
-internal sealed class SeenEvents(ProcessorScope scope, TimeSpan retention)
+internal sealed class SeenEvents(ProcessorScope scope, HandlerGroup group)
 {
     public const string Store = "seen";
-    public const string ChunkStore = "seen.chunks";
     public const string Timer = "seen";
 
+    public const int ChunkEntriesMax = 1_024;
+
     private const byte Version = 1;
-    private const int ChunkEntriesMax = 1_024;
     private const int ChunkHeaderSize = 1 + sizeof(long);
 
-    // How many entries one commit or timer forgets, at least; a chunk is forgotten whole.
+    // How many identities one commit or timer forgets, at least; a chunk is forgotten whole.
     private const int ForgottenPerStep = 1_000;
 
     // A timer waits until at least this part of the retention has gone by, so that it has more than one chunk to forget.
     private const int TimerGrain = 64;
 
+    private readonly HashSet<UInt128> _identities = new(new HashedAlready());
     private readonly List<UInt128> _added = [];
     private bool _isLoaded;
     private long _firstChunk;
@@ -30,34 +31,28 @@ internal sealed class SeenEvents(ProcessorScope scope, TimeSpan retention)
 
     public bool Contains(UInt128 identity)
     {
-        Span<byte> key = stackalloc byte[EventIdentity.Size];
-        BinaryPrimitives.WriteUInt128BigEndian(key, identity);
-        return scope.TryGet(Store, key, out _);
+        Load();
+        return _identities.Contains(identity);
     }
 
     public void Add(UInt128 identity)
     {
-        Span<byte> key = stackalloc byte[EventIdentity.Size];
-        BinaryPrimitives.WriteUInt128BigEndian(key, identity);
-        Span<byte> time = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(time, scope.Time.GetUtcNow().ToUnixTimeMilliseconds());
-        scope.Put(Store, key, time);
+        if (!_identities.Add(identity)) throw new InvalidOperationException("An event was handled twice.");
         _added.Add(identity);
     }
 
-    /// <summary>Lists what was added since the last commit, and forgets at least as much of what is too old.</summary>
+    /// <summary>Keeps what was added since the last commit, and forgets at least as much of what is too old or too much.</summary>
     public void BeforeCommit()
     {
         if (_added.Count == 0) return;
-        Load();
         var now = scope.Time.GetUtcNow();
         var wasEmpty = _firstChunk == _nextChunk;
         Forget(now, Math.Max(2 * _added.Count, ForgottenPerStep));
         for (var start = 0; start < _added.Count; start += ChunkEntriesMax)
             WriteChunk(now, start, Math.Min(ChunkEntriesMax, _added.Count - start));
         _added.Clear();
-        WriteHead();
-        if (wasEmpty) scope.SetTimer(Timer, default, now + retention);
+        ForgetBeyondLimit();
+        if (wasEmpty) scope.SetTimer(Timer, default, now + group.Retention);
     }
 
     /// <summary>Forgets what is too old, in bounded steps, where no event comes any more.</summary>
@@ -65,11 +60,9 @@ internal sealed class SeenEvents(ProcessorScope scope, TimeSpan retention)
     {
         Load();
         var now = scope.Time.GetUtcNow();
-        var oldest = Forget(now, ForgottenPerStep);
-        WriteHead();
-        if (oldest is not { } time) return;
-        var due = time + retention;
-        scope.SetTimer(Timer, default, due <= now ? now : Later(due, now + (retention / TimerGrain)));
+        if (Forget(now, ForgottenPerStep) is not { } oldest) return;
+        var due = oldest + group.Retention;
+        scope.SetTimer(Timer, default, due <= now ? now : Later(due, now + (group.Retention / TimerGrain)));
     }
 
     private static DateTimeOffset Later(DateTimeOffset x, DateTimeOffset y) => x > y ? x : y;
@@ -77,26 +70,30 @@ internal sealed class SeenEvents(ProcessorScope scope, TimeSpan retention)
     /// <summary>Returns the time of the oldest chunk that is left, if one is.</summary>
     private DateTimeOffset? Forget(DateTimeOffset now, int budget)
     {
-        Span<byte> chunkKey = stackalloc byte[sizeof(long)];
-        for (; _firstChunk < _nextChunk; _firstChunk++)
+        while (_firstChunk < _nextChunk)
         {
-            BinaryPrimitives.WriteInt64BigEndian(chunkKey, _firstChunk);
-            if (!scope.TryGet(ChunkStore, chunkKey, out var chunk)) throw Damaged($"chunk {_firstChunk} of {_nextChunk} is missing");
-            var bytes = chunk.Span;
-            if (bytes.Length < ChunkHeaderSize || (bytes.Length - ChunkHeaderSize) % EventIdentity.Size != 0)
-                throw Damaged($"chunk {_firstChunk} has {bytes.Length} bytes");
-            RequireVersion(bytes[0]);
-            var time = DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64LittleEndian(bytes[1..]));
-            if (budget <= 0 || time + retention > now) return time;
-
-            // Copied, because a scope may reuse what it gave when it is changed.
-            var entries = bytes[ChunkHeaderSize..].ToArray();
-            for (var at = 0; at < entries.Length; at += EventIdentity.Size) scope.Delete(Store, entries.AsSpan(at, EventIdentity.Size));
-            scope.Delete(ChunkStore, chunkKey);
-            budget -= entries.Length / EventIdentity.Size;
+            var chunk = ReadChunk(_firstChunk);
+            var time = TimeOf(chunk);
+            if (budget <= 0 || time + group.Retention > now) return time;
+            budget -= ForgetFirst(chunk);
         }
 
         return null;
+    }
+
+    private void ForgetBeyondLimit()
+    {
+        var forgotten = 0;
+        while (_identities.Count > group.RememberedMax && _firstChunk < _nextChunk) forgotten += ForgetFirst(ReadChunk(_firstChunk));
+        if (forgotten > 0) group.Meter.ForgotEarly(forgotten);
+    }
+
+    private int ForgetFirst(ReadOnlySpan<byte> chunk)
+    {
+        var count = (chunk.Length - ChunkHeaderSize) / EventIdentity.Size;
+        for (var i = 0; i < count; i++) _identities.Remove(IdentityAt(chunk, i));
+        scope.Delete(Store, KeyOf(_firstChunk++, stackalloc byte[sizeof(long)]));
+        return count;
     }
 
     private void WriteChunk(DateTimeOffset now, int start, int count)
@@ -106,41 +103,63 @@ internal sealed class SeenEvents(ProcessorScope scope, TimeSpan retention)
         BinaryPrimitives.WriteInt64LittleEndian(chunk.AsSpan(1), now.ToUnixTimeMilliseconds());
         for (var i = 0; i < count; i++)
             BinaryPrimitives.WriteUInt128BigEndian(chunk.AsSpan(ChunkHeaderSize + (i * EventIdentity.Size)), _added[start + i]);
-        Span<byte> key = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(key, _nextChunk++);
-        scope.Put(ChunkStore, key, chunk);
+        scope.Put(Store, KeyOf(_nextChunk++, stackalloc byte[sizeof(long)]), chunk);
     }
 
+    /// <summary>Reads everything once, in the life of this partition's processor.</summary>
     private void Load()
     {
         if (_isLoaded) return;
         _isLoaded = true;
-        if (!scope.TryGet(ChunkStore, "head"u8, out var head)) return;
-        var bytes = head.Span;
-        if (bytes.Length != 1 + (2 * sizeof(long))) throw Damaged($"the head has {bytes.Length} bytes");
-        RequireVersion(bytes[0]);
-        _firstChunk = BinaryPrimitives.ReadInt64LittleEndian(bytes[1..]);
-        _nextChunk = BinaryPrimitives.ReadInt64LittleEndian(bytes[(1 + sizeof(long))..]);
-        if (_firstChunk < 0 || _firstChunk > _nextChunk) throw Damaged($"the head says chunks {_firstChunk} to {_nextChunk}");
+        foreach (var (key, chunk) in scope.Scan(Store))
+        {
+            if (key.Length != sizeof(long)) throw Damaged($"a chunk's key has {key.Length} bytes");
+            var number = BinaryPrimitives.ReadInt64BigEndian(key.Span);
+            if (_firstChunk == _nextChunk) _firstChunk = _nextChunk = number;
+            if (number != _nextChunk) throw Damaged($"chunk {_nextChunk} is missing before chunk {number}");
+            _nextChunk++;
+            Check(number, chunk.Span);
+            for (var i = 0; i < (chunk.Length - ChunkHeaderSize) / EventIdentity.Size; i++) _identities.Add(IdentityAt(chunk.Span, i));
+        }
     }
 
-    private void WriteHead()
+    private ReadOnlySpan<byte> ReadChunk(long number)
     {
-        Span<byte> head = stackalloc byte[1 + (2 * sizeof(long))];
-        head[0] = Version;
-        BinaryPrimitives.WriteInt64LittleEndian(head[1..], _firstChunk);
-        BinaryPrimitives.WriteInt64LittleEndian(head[(1 + sizeof(long))..], _nextChunk);
-        scope.Put(ChunkStore, "head"u8, head);
+        if (!scope.TryGet(Store, KeyOf(number, stackalloc byte[sizeof(long)]), out var chunk)) throw Damaged($"chunk {number} is missing");
+        Check(number, chunk.Span);
+        return chunk.Span;
     }
 
-    private void RequireVersion(byte version)
+    private void Check(long number, ReadOnlySpan<byte> chunk)
     {
-        if (version == Version) return;
+        if (chunk.Length < ChunkHeaderSize || (chunk.Length - ChunkHeaderSize) % EventIdentity.Size != 0)
+            throw Damaged($"chunk {number} has {chunk.Length} bytes");
+        if (chunk[0] == Version) return;
         throw new MillraceException(
             FailureCodes.UnknownVersion,
-            $"The handled events of '{scope.Processor}', partition {scope.Partition}, were written in version {version}; this program reads {Version}.");
+            $"The handled events of '{scope.Processor}', partition {scope.Partition}, were written in version {chunk[0]}; this program reads {Version}.");
     }
+
+    private static ReadOnlySpan<byte> KeyOf(long chunk, Span<byte> key)
+    {
+        BinaryPrimitives.WriteInt64BigEndian(key, chunk);
+        return key;
+    }
+
+    private static DateTimeOffset TimeOf(ReadOnlySpan<byte> chunk) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64LittleEndian(chunk[1..]));
+
+    private static UInt128 IdentityAt(ReadOnlySpan<byte> chunk, int index) =>
+        BinaryPrimitives.ReadUInt128BigEndian(chunk[(ChunkHeaderSize + (index * EventIdentity.Size))..]);
 
     private MillraceException Damaged(string what) => new(
         FailureCodes.Corrupt, $"The handled events of '{scope.Processor}', partition {scope.Partition}, are damaged: {what}.");
+
+    /// <summary>An identity is the output of a cryptographic hash: any of its bits spread well.</summary>
+    private sealed class HashedAlready : IEqualityComparer<UInt128>
+    {
+        public bool Equals(UInt128 x, UInt128 y) => x == y;
+
+        public int GetHashCode(UInt128 obj) => (int)(uint)obj;
+    }
 }

@@ -24,7 +24,10 @@ internal sealed class HandlerGroup
 
     public required TimeSpan RetryDelay { get; init; }
 
-    public required TimeSpan Deduplication { get; init; }
+    public required TimeSpan Retention { get; init; }
+
+    /// <summary>How many events one partition remembers at most.</summary>
+    public required int RememberedMax { get; init; }
 
     public required IReadOnlyList<StateStore> Stores { get; init; }
 
@@ -61,7 +64,8 @@ internal sealed class HandlerGroup
             Parallelism = builder.Parallelism,
             Attempts = builder.Attempts,
             RetryDelay = builder.RetryDelay,
-            Deduplication = builder.Deduplication,
+            Retention = builder.Retention,
+            RememberedMax = builder.RememberedMax,
             Stores = [.. builder.Stores],
             Meter = HandlerMeter.Create(name, services),
             Logger = logger,

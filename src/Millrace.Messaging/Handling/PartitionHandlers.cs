@@ -41,7 +41,7 @@ internal sealed class PartitionHandlers : IPartitionProcessor, IDisposable
     {
         (_group, _scope) = (group, scope);
         _publisher = group.Source is null ? null : new EventPublisher(group.Registry, group.Source, scope.Time);
-        _seen = new SeenEvents(scope, group.Deduplication);
+        _seen = new SeenEvents(scope, group);
         _entries = new KeyEntries(group.Stores.Count);
         _ended = Channel.CreateBounded<HandlerCall>(new BoundedChannelOptions(group.Parallelism) { SingleReader = true });
     }

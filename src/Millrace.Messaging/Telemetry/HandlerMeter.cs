@@ -11,6 +11,7 @@ internal sealed class HandlerMeter
     private readonly Counter<long> _duplicates;
     private readonly Counter<long> _retries;
     private readonly Counter<long> _deadLetters;
+    private readonly Counter<long> _forgottenEarly;
     private readonly Histogram<double> _duration;
 
     private HandlerMeter(string group, Meter meter)
@@ -20,6 +21,8 @@ internal sealed class HandlerMeter
         _duplicates = meter.CreateCounter<long>(HandlerTelemetryNames.Duplicates, "{event}", "Events passed over because they had been handled before.");
         _retries = meter.CreateCounter<long>(HandlerTelemetryNames.Retries, "{attempt}", "Second and further attempts.");
         _deadLetters = meter.CreateCounter<long>(HandlerTelemetryNames.DeadLetters, "{record}", "Records given up.");
+        _forgottenEarly = meter.CreateCounter<long>(
+            HandlerTelemetryNames.ForgottenEarly, "{event}", "Events forgotten before their time because too many are remembered.");
         _duration = meter.CreateHistogram<double>(HandlerTelemetryNames.Duration, "s", "How long one attempt took.");
     }
 
@@ -33,6 +36,8 @@ internal sealed class HandlerMeter
     }
 
     public void Attempted(string topic, TimeSpan duration) => _duration.Record(duration.TotalSeconds, Tags(topic));
+
+    public void ForgotEarly(int events) => _forgottenEarly.Add(events, new KeyValuePair<string, object?>(TelemetryNames.ConsumerGroup, _group));
 
     public void Count(string topic, ref HandlerCounts counts)
     {
