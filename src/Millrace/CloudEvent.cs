@@ -52,7 +52,9 @@ public sealed record CloudEvent
     /// <summary>The W3C trace context's vendor part (extension <c>tracestate</c>).</summary>
     public string? TraceState { get; init; }
 
-    /// <summary>What to place the event by (extension <c>partitionkey</c>). A record's key is its own; nothing copies one to the other.</summary>
+    /// <summary>
+    /// What to place the event by (extension <c>partitionkey</c>). A record's key is its own; nothing copies one to the other.
+    /// </summary>
     public string? PartitionKey { get; init; }
 
     /// <summary>
@@ -61,7 +63,9 @@ public sealed record CloudEvent
     /// </summary>
     public IReadOnlyDictionary<string, string> Extensions { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
-    /// <summary>The data: JSON text as it stood when the media type is a JSON one, else raw bytes. Setting it sets <see cref="HasData"/>.</summary>
+    /// <summary>
+    /// The data: JSON text as it stood when the media type is a JSON one, else raw bytes. Setting it sets <see cref="HasData"/>.
+    /// </summary>
     public ReadOnlyMemory<byte> Data
     {
         get;
@@ -79,7 +83,8 @@ public sealed record CloudEvent
     public bool Equals(CloudEvent? other) =>
         other is not null && (Id, Source, Type, Subject, Time) == (other.Id, other.Source, other.Type, other.Subject, other.Time)
         && (DataContentType, DataSchema, PartitionKey) == (other.DataContentType, other.DataSchema, other.PartitionKey)
-        && (CorrelationId, CausationId, TraceParent, TraceState) == (other.CorrelationId, other.CausationId, other.TraceParent, other.TraceState)
+        && (CorrelationId, CausationId) == (other.CorrelationId, other.CausationId)
+        && (TraceParent, TraceState) == (other.TraceParent, other.TraceState)
         && HasData == other.HasData && Data.Span.SequenceEqual(other.Data.Span)
         && Extensions.Count == other.Extensions.Count
         && Extensions.All(own => other.Extensions.TryGetValue(own.Key, out var value) && value == own.Value);

@@ -18,8 +18,8 @@ public static class EventCodec
     public const int DataDepthMax = 64;
 
     /// <summary>
-    /// Reads the event in a record. Structured when the header <c>content-type</c> begins with <c>application/cloudevents</c>, or when there is
-    /// neither that header nor any <c>ce_</c> one; else binary.
+    /// Reads the event in a record. Structured when the header <c>content-type</c> begins with <c>application/cloudevents</c>, or when
+    /// there is neither that header nor any <c>ce_</c> one; else binary.
     /// </summary>
     /// <param name="record">The record; the view is valid as long as it is.</param>
     /// <param name="view">The event, when true is returned.</param>
@@ -58,7 +58,9 @@ public static class EventCodec
     /// <param name="key">The record's key.</param>
     /// <param name="timestamp">The record's time in milliseconds since the Unix epoch.</param>
     /// <param name="target">The batch.</param>
-    /// <exception cref="ArgumentException">The event breaks a rule of CloudEvents; the message names the attribute and its value.</exception>
+    /// <exception cref="ArgumentException">
+    /// The event breaks a rule of CloudEvents; the message names the attribute and its value.
+    /// </exception>
     public static void Write(CloudEvent cloudEvent, EventMode mode, ReadOnlySpan<byte> key, long timestamp, RecordBatchBuilder target)
     {
         ArgumentNullException.ThrowIfNull(target);
@@ -68,7 +70,9 @@ public static class EventCodec
     }
 
     /// <summary>Writes an event as its JSON envelope.</summary>
-    /// <exception cref="ArgumentException">The event breaks a rule of CloudEvents; the message names the attribute and its value.</exception>
+    /// <exception cref="ArgumentException">
+    /// The event breaks a rule of CloudEvents; the message names the attribute and its value.
+    /// </exception>
     public static void WriteJson(CloudEvent cloudEvent, IBufferWriter<byte> target)
     {
         ArgumentNullException.ThrowIfNull(target);
@@ -100,7 +104,11 @@ public static class EventCodec
 
         if (!hasContentType && hasAttributes || hasContentType && !MediaType.IsCloudEvents(contentType.Span)) return EventMode.Binary;
         if (hasContentType && !MediaType.IsCloudEventsJson(contentType.Span))
-            failure ??= $"the header 'content-type' has the value {EventText.Quote(contentType.Span)}; of the event formats only JSON is read";
+        {
+            failure ??= $"the header 'content-type' has the value {EventText.Quote(contentType.Span)}; "
+                + "of the event formats only JSON is read";
+        }
+
         if (!record.HasValue) failure ??= "the record has no value";
         return EventMode.Structured;
     }

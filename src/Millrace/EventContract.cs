@@ -30,7 +30,8 @@ public abstract class EventContract
         ArgumentException.ThrowIfNullOrEmpty(type);
         Type = type;
         Utf8Type = Encoding.UTF8.GetBytes(type);
-        if (!EventText.IsAllowed(Utf8Type.Span)) throw new ArgumentException($"The event type '{type}' holds a character that CloudEvents forbids.");
+        if (!EventText.IsAllowed(Utf8Type.Span))
+            throw new ArgumentException($"The event type '{type}' holds a character that CloudEvents forbids.");
     }
 
     /// <summary>The CloudEvents type.</summary>
@@ -52,7 +53,9 @@ public abstract class EventContract
     public abstract EventMode Mode { get; }
 
     /// <summary>Reads an event's data, lifted to the current version.</summary>
-    /// <exception cref="MillraceException"><see cref="FailureCodes.DataMismatch"/> with the event's id, the JSON path and the reason.</exception>
+    /// <exception cref="MillraceException">
+    /// <see cref="FailureCodes.DataMismatch"/> with the event's id, the JSON path and the reason.
+    /// </exception>
     public abstract object Read(in EventView view);
 
     /// <summary>The record's key for an event of this type.</summary>
@@ -104,7 +107,8 @@ public abstract class EventContract
 
     private protected MillraceException Mismatch(in EventView view, string reason, Exception? inner = null) => new(
         FailureCodes.DataMismatch,
-        $"The data of event {EventText.Quote(view.Id.Span)} from {EventText.Quote(view.Source.Span)} does not fit its type '{Type}': {reason.TrimEnd('.')}.",
+        $"The data of event {EventText.Quote(view.Id.Span)} from {EventText.Quote(view.Source.Span)} "
+        + $"does not fit its type '{Type}': {reason.TrimEnd('.')}.",
         inner);
 
     /// <summary>What constructors, setters and converters throw when a value does not suit them.</summary>

@@ -7,7 +7,9 @@ namespace Millrace;
 /// <summary>What may be stated about an event that is published from outside a processor.</summary>
 public sealed record PublishOptions
 {
-    /// <summary>The event's id; by default one from the publisher's source of ids. State it to make a repeated call the same event.</summary>
+    /// <summary>
+    /// The event's id; by default one from the publisher's source of ids. State it to make a repeated call the same event.
+    /// </summary>
     public string? Id { get; init; }
 
     /// <summary>The business transaction; by default the event's own id: it begins one.</summary>
@@ -50,9 +52,13 @@ public sealed class EventPublisher
 
     /// <summary>Makes a publisher.</summary>
     /// <param name="registry">The event types.</param>
-    /// <param name="source">The CloudEvents source, such as <c>/services/order-service</c>. Two processors must not share one: ids derive from it.</param>
+    /// <param name="source">
+    /// The CloudEvents source, such as <c>/services/order-service</c>. Two processors must not share one: ids derive from it.
+    /// </param>
     /// <param name="time">The clock.</param>
-    /// <param name="newId">Where ids come from that are neither stated nor derived, such as version 7 UUIDs; each unique. None by default.</param>
+    /// <param name="newId">
+    /// Where ids come from that are neither stated nor derived, such as version 7 UUIDs; each unique. None by default.
+    /// </param>
     /// <exception cref="ArgumentException">The source is empty or holds a character that CloudEvents forbids.</exception>
     public EventPublisher(EventRegistry registry, string source, TimeProvider time, Func<string>? newId = null)
     {
@@ -61,7 +67,8 @@ public sealed class EventPublisher
         ArgumentNullException.ThrowIfNull(time);
         (Registry, Source, _time, _newId) = (registry, source, time, newId);
         _source = Encoding.UTF8.GetBytes(source);
-        if (!EventText.IsAllowed(_source.Span)) throw new ArgumentException($"The source '{source}' holds a character that CloudEvents forbids.");
+        if (!EventText.IsAllowed(_source.Span))
+            throw new ArgumentException($"The source '{source}' holds a character that CloudEvents forbids.");
     }
 
     /// <summary>The event types that can be said.</summary>
@@ -71,13 +78,16 @@ public sealed class EventPublisher
     public string Source { get; }
 
     /// <summary>
-    /// Says an event within a processor's call. Its id derives from this source, the cause and the ordinal; its correlation is the cause's, or
-    /// the cause's id when it has none; its causation is the cause's id; its trace context is that of <see cref="Activity.Current"/>, else the cause's.
+    /// Says an event within a processor's call. Its id derives from this source, the cause and the ordinal; its correlation is the
+    /// cause's, or the cause's id when it has none; its causation is the cause's id; its trace context is that of
+    /// <see cref="Activity.Current"/>, else the cause's.
     /// </summary>
     /// <param name="scope">The processor's scope.</param>
     /// <param name="data">The data, of a class in the registry.</param>
     /// <param name="cause">The event that is being worked on.</param>
-    /// <param name="ordinal">Which of the events said for that cause by this source it is, from 0: the same whenever the cause is worked on again.</param>
+    /// <param name="ordinal">
+    /// Which of the events said for that cause by this source it is, from 0: the same whenever the cause is worked on again.
+    /// </param>
     /// <exception cref="ArgumentException">The class is not registered, its key is empty, or there is no cause.</exception>
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
     public void Say(ProcessorScope scope, object data, in EventView cause, int ordinal)
@@ -85,7 +95,8 @@ public sealed class EventPublisher
         ArgumentNullException.ThrowIfNull(scope);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfNegative(ordinal);
-        if (cause.Id.IsEmpty) throw new ArgumentException("There is no cause. Without one, say the event with options that state an id.", nameof(cause));
+        if (cause.Id.IsEmpty)
+            throw new ArgumentException("There is no cause. Without one, say the event with options that state an id.", nameof(cause));
         var contract = Registry.Find(data.GetType());
         var writer = Rent();
         writer.Begin(contract.Mode);
@@ -116,7 +127,8 @@ public sealed class EventPublisher
         ArgumentNullException.ThrowIfNull(scope);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Id is null) throw new ArgumentException("Within a processor an event without a cause needs an id that stays the same.", nameof(options));
+        if (options.Id is null)
+            throw new ArgumentException("Within a processor an event without a cause needs an id that stays the same.", nameof(options));
         var contract = Registry.Find(data.GetType());
         var writer = Rent();
         var (key, timestamp) = Write(writer, contract, data, options.Id, options);
@@ -130,7 +142,9 @@ public sealed class EventPublisher
     /// <param name="data">The data, of a class in the registry.</param>
     /// <param name="options">Its id and more, or null for the defaults.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="ArgumentException">The class is not registered, its key is empty, or there is no id and no source of ids.</exception>
+    /// <exception cref="ArgumentException">
+    /// The class is not registered, its key is empty, or there is no id and no source of ids.
+    /// </exception>
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
     public async ValueTask<AddedEvent> AddAsync(
         Engine engine, Commit commit, object data, PublishOptions? options = null, CancellationToken cancellation = default)
@@ -140,7 +154,8 @@ public sealed class EventPublisher
         ArgumentNullException.ThrowIfNull(data);
         options ??= new PublishOptions();
         var contract = Registry.Find(data.GetType());
-        var id = options.Id ?? _newId?.Invoke() ?? throw new ArgumentException("No id is stated and the publisher was given no source of ids.");
+        var id = options.Id ?? _newId?.Invoke()
+            ?? throw new ArgumentException("No id is stated and the publisher was given no source of ids.");
         var partitions = await PartitionsOfAsync(engine, contract.Topic, cancellation);
 
         var writer = Rent();
@@ -180,8 +195,11 @@ public sealed class EventPublisher
         return Complete(writer, contract, data, options.Time);
     }
 
-    /// <summary>What does not depend on where the event comes from. Stamped times are whole milliseconds, as the record's own time is.</summary>
-    private (ReadOnlyMemory<byte> Key, long Timestamp) Complete(EventWriter writer, EventContract contract, object data, DateTimeOffset? stated)
+    /// <summary>
+    /// What does not depend on where the event comes from. Stamped times are whole milliseconds, as the record's own time is.
+    /// </summary>
+    private (ReadOnlyMemory<byte> Key, long Timestamp) Complete(
+        EventWriter writer, EventContract contract, object data, DateTimeOffset? stated)
     {
         var now = stated ?? _time.GetUtcNow();
         var timestamp = now.ToUnixTimeMilliseconds();
@@ -209,7 +227,8 @@ public sealed class EventPublisher
     {
         if (_partitions.TryGetValue((engine, topic), out var known)) return known;
         var found = await engine.FindTopicAsync(topic, cancellation)
-            ?? throw new MillraceException(FailureCodes.TopicNotFound, $"The topic '{topic}' does not exist: create it before publishing to it.");
+            ?? throw new MillraceException(
+                FailureCodes.TopicNotFound, $"The topic '{topic}' does not exist: create it before publishing to it.");
         _partitions[(engine, topic)] = found.Partitions.Count;
         return found.Partitions.Count;
     }

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Millrace;
 
 /// <summary>
-/// Which event types there are, and which C# record each one is: closed once built, so that a type name from the wire never chooses a CLR type.
-/// Events of other types are kept in the log and passed over by who does not know them. Immutable and thread safe.
+/// Which event types there are, and which C# record each one is: closed once built, so that a type name from the wire never chooses a CLR
+/// type. Events of other types are kept in the log and passed over by who does not know them. Immutable and thread safe.
 /// </summary>
 public sealed class EventRegistry
 {
@@ -31,7 +31,9 @@ public sealed class EventRegistry
     public IReadOnlyList<EventContract> Contracts { get; }
 
     /// <summary>Builds a registry.</summary>
-    /// <exception cref="ArgumentException">A type is registered twice, or an old one leads to no current one; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// A type is registered twice, or an old one leads to no current one; the message names it.
+    /// </exception>
     public static EventRegistry Create(Action<EventRegistryBuilder> fill)
     {
         ArgumentNullException.ThrowIfNull(fill);
@@ -74,8 +76,8 @@ public sealed class EventRegistry
 
     /// <summary>Reads an event's data.</summary>
     /// <exception cref="MillraceException">
-    /// <see cref="FailureCodes.UnknownEventType"/> when the type is not registered, <see cref="FailureCodes.DataMismatch"/> when the data does
-    /// not fit it.
+    /// <see cref="FailureCodes.UnknownEventType"/> when the type is not registered, <see cref="FailureCodes.DataMismatch"/> when the data
+    /// does not fit it.
     /// </exception>
     public object Read(in EventView view)
     {
@@ -98,8 +100,8 @@ public sealed class EventRegistryBuilder
     /// <param name="type">The CloudEvents type.</param>
     /// <param name="topic">The topic that it is said to.</param>
     /// <param name="data">
-    /// How the data is read and written, from a source-generated context. Its options are copied, with <see cref="ExactDecimalConverter"/> put
-    /// in unless they convert decimals in a way of their own.
+    /// How the data is read and written, from a source-generated context. Its options are copied, with <see cref="ExactDecimalConverter"/>
+    /// put in unless they convert decimals in a way of their own.
     /// </param>
     /// <param name="key">The record's key, which places it and keeps its order; never null or empty.</param>
     /// <param name="settings">Anything else, or null for the defaults.</param>
@@ -117,8 +119,8 @@ public sealed class EventRegistryBuilder
     }
 
     /// <summary>
-    /// Adds an old version of an event type: it is read and lifted, never said. The lift leads to a class that is registered as current, or to
-    /// another old version, which is lifted in turn.
+    /// Adds an old version of an event type: it is read and lifted, never said. The lift leads to a class that is registered as current,
+    /// or to another old version, which is lifted in turn.
     /// </summary>
     /// <param name="type">The CloudEvents type that the old events have.</param>
     /// <param name="data">How their data is read.</param>
@@ -146,11 +148,13 @@ public sealed class EventRegistryBuilder
 
     private void Register(EventContract contract)
     {
-        if (_contracts.Exists(c => c.Type == contract.Type)) throw new ArgumentException($"The event type '{contract.Type}' is registered twice.");
+        if (_contracts.Exists(c => c.Type == contract.Type))
+            throw new ArgumentException($"The event type '{contract.Type}' is registered twice.");
         if (!contract.IsOld && _contracts.Find(c => !c.IsOld && c.StoredClrType == contract.StoredClrType) is { } same)
         {
             throw new ArgumentException(
-                $"{contract.StoredClrType} is registered twice, as '{same.Type}' and as '{contract.Type}': which one is said would be open.");
+                $"{contract.StoredClrType} is registered twice, as '{same.Type}' and as '{contract.Type}': "
+                + "which one is said would be open.");
         }
 
         _contracts.Add(contract);
@@ -165,7 +169,8 @@ public sealed class EventRegistryBuilder
             1 => olds[0],
             0 => throw new ArgumentException($"The old event type '{old.Type}' is lifted to {old.LiftedClrType}, which is not registered."),
             _ => throw new ArgumentException(
-                $"The old event type '{old.Type}' is lifted to {old.LiftedClrType}, which is registered as {olds.Count} old versions: '{olds[0].Type}' and '{olds[1].Type}'."),
+                $"The old event type '{old.Type}' is lifted to {old.LiftedClrType}, "
+                + $"which is registered as {olds.Count} old versions: '{olds[0].Type}' and '{olds[1].Type}'."),
         };
     }
 
@@ -174,7 +179,8 @@ public sealed class EventRegistryBuilder
         var at = old;
         for (var steps = 0; at.IsOld; steps++)
         {
-            if (steps > _contracts.Count) throw new ArgumentException($"The old event type '{old.Type}' is lifted in a circle, never to a current one.");
+            if (steps > _contracts.Count)
+                throw new ArgumentException($"The old event type '{old.Type}' is lifted in a circle, never to a current one.");
             at = at.Next;
         }
     }

@@ -15,12 +15,14 @@ public sealed class ExactDecimalConverter : JsonConverter<decimal>
     // 28 digits are below 2^96 and within decimal's greatest scale, so a number of so few characters is held exactly.
     private const int SurelyExactLength = 28;
     private const int ShownMax = 64;
+    private const NumberStyles Plain = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint;
 
     /// <inheritdoc/>
     /// <exception cref="JsonException">Not a number, or one that no decimal equals.</exception>
     public override decimal Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        if (reader.TokenType != JsonTokenType.Number) throw new JsonException($"A decimal number is wanted, not a JSON {reader.TokenType}.");
+        if (reader.TokenType != JsonTokenType.Number)
+            throw new JsonException($"A decimal number is wanted, not a JSON {reader.TokenType}.");
         var text = reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan;
         return Parse(text);
     }
@@ -47,10 +49,11 @@ public sealed class ExactDecimalConverter : JsonConverter<decimal>
     private static decimal Parse(ReadOnlySpan<byte> text)
     {
         if (text.Length <= SurelyExactLength && !text.ContainsAny("eE"u8)
-            && decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value))
+            && decimal.TryParse(text, Plain, CultureInfo.InvariantCulture, out var value))
             return value;
         if (ExactDecimal.TryParse(text, out value)) return value;
         var shown = Encoding.UTF8.GetString(text[..Math.Min(text.Length, ShownMax)]);
-        throw new JsonException($"The number {shown}{(text.Length > ShownMax ? "..." : "")} cannot be held exactly as a decimal (28 to 29 digits).");
+        var more = text.Length > ShownMax ? "..." : "";
+        throw new JsonException($"The number {shown}{more} cannot be held exactly as a decimal (28 to 29 digits).");
     }
 }

@@ -20,6 +20,7 @@ public sealed class PartitionerTests
     public void A_partition_is_Kafkas_toPositive_of_the_hash_modulo_the_count()
     {
         Assert.Equal((-973932308 & 0x7fffffff) % 8, Partitioner.PartitionOf("21"u8, 8));
+        Assert.Equal((-790332482 & 0x7fffffff) % 7, Partitioner.PartitionOf("foobar"u8, 7));
         Assert.Equal(479470107 % 7, Partitioner.PartitionOf("abc"u8, 7));
         Assert.Equal(0, Partitioner.PartitionOf("abc"u8, 1));
     }

@@ -6,8 +6,10 @@ public sealed class RecordBatchTests
 {
     private const int LengthAt = 8, LengthEnd = 12, MagicAt = 16;
 
-    private static readonly Gen<byte[]?> MaybeBytes = Gen.Frequency((1, Gen.Const((byte[]?)null)), (4, Gen.Byte.Array[0, 300].Select(b => (byte[]?)b)));
-    private static readonly Gen<KeyValuePair<string, byte[]?>> Header = Gen.Select(Gen.String[0, 10], MaybeBytes).Select((n, v) => KeyValuePair.Create(n, v));
+    private static readonly Gen<byte[]?> MaybeBytes =
+        Gen.Frequency((1, Gen.Const((byte[]?)null)), (4, Gen.Byte.Array[0, 300].Select(b => (byte[]?)b)));
+    private static readonly Gen<KeyValuePair<string, byte[]?>> Header =
+        Gen.Select(Gen.String[0, 10], MaybeBytes).Select((n, v) => KeyValuePair.Create(n, v));
     private static readonly Gen<Sent> AnySent = Gen.Select(Gen.Long[0, 1L << 45], MaybeBytes, MaybeBytes, Header.Array[0, 4])
         .Select((time, key, value, headers) => new Sent(time, key, value, headers));
 
@@ -152,7 +154,21 @@ public sealed class RecordBatchTests
             {
                 // Named, which is what is wanted.
             }
-        });
+        }, iter: 8_000);
+
+    // The last byte of a batch whose record has no headers is their count.
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    [InlineData(60)]
+    public void A_count_of_headers_that_cannot_be_is_refused_at_the_record(long count)
+    {
+        var batch = Write([new Sent(0, [1], [2], [])]);
+        var position = batch.Length - 1;
+        Varint.Write(batch, ref position, count);
+
+        Assert.Equal(FailureCodes.Corrupt, Assert.Throws<MillraceException>(() => Read(batch, 0)).Code);
+    }
 
     private static Sent Small(int number) => new(1_000 + number, [(byte)number], [1, 2, 3], [KeyValuePair.Create("h", (byte[]?)[9])]);
 

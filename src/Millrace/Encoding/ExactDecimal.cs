@@ -22,13 +22,15 @@ internal static class ExactDecimal
             return true;
         }
 
-        // The value is coefficient * 10^(exponent + zeros), the coefficient without the zeros at its end. The scale as written is kept if it can be.
+        // The value is coefficient * 10^(exponent + zeros), the coefficient without the zeros at its end. The scale as written is kept if
+        // it can be.
         var bare = exponent + number.Zeros;
         var leastScale = Math.Max(0, -bare);
         for (var scale = Math.Clamp(-exponent, 0, ScaleMax); scale >= leastScale; scale--)
         {
             if (!TryScale(number.Coefficient, bare + scale, out var coefficient)) continue;
-            value = new decimal((int)(uint)coefficient, (int)(uint)(coefficient >> 32), (int)(uint)(coefficient >> 64), isNegative, (byte)scale);
+            var (low, middle, high) = ((int)(uint)coefficient, (int)(uint)(coefficient >> 32), (int)(uint)(coefficient >> 64));
+            value = new decimal(low, middle, high, isNegative, (byte)scale);
             return true;
         }
 

@@ -6,7 +6,8 @@ using System.Text.Unicode;
 namespace Millrace;
 
 /// <summary>
-/// Reads an event from its JSON envelope (CloudEvents JSON format 1.0.2) in one pass over the UTF-8. Hot path: text without escapes is a slice.
+/// Reads an event from its JSON envelope (CloudEvents JSON format 1.0.2) in one pass over the UTF-8. Hot path: text without escapes is a
+/// slice.
 /// </summary>
 internal static class EnvelopeReader
 {

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Millrace;
 
-/// <summary>The attributes with a place of their own, in the order in which they are written; then what the envelope holds besides.</summary>
+/// <summary>
+/// The attributes with a place of their own, in the order in which they are written; then what the envelope holds besides.
+/// </summary>
 internal enum EventAttribute
 {
     Id,

@@ -1,10 +1,13 @@
 namespace Millrace;
 
-/// <summary>An event while it is read: checks each attribute as it comes. Methods return the reason why the event is invalid, or null.</summary>
+/// <summary>
+/// An event while it is read: checks each attribute as it comes. Methods return the reason why the event is invalid, or null.
+/// </summary>
 internal struct EventParts
 {
     private const uint RequiredMask =
-        1u << (int)EventAttribute.Id | 1u << (int)EventAttribute.Source | 1u << (int)EventAttribute.Type | 1u << (int)EventAttribute.SpecVersion;
+        1u << (int)EventAttribute.Id | 1u << (int)EventAttribute.Source | 1u << (int)EventAttribute.Type
+        | 1u << (int)EventAttribute.SpecVersion;
 
     private uint _seen;
     private uint _present;
@@ -23,7 +26,8 @@ internal struct EventParts
     public string? Mark(EventAttribute attribute)
     {
         var bit = 1u << (int)attribute;
-        if (attribute != EventAttribute.Extension && (_seen & bit) != 0) return $"attribute {EventText.Quote(EventAttributes.NameOf(attribute))} occurs twice";
+        if (attribute != EventAttribute.Extension && (_seen & bit) != 0)
+            return $"attribute {EventText.Quote(EventAttributes.NameOf(attribute))} occurs twice";
         _seen |= bit;
         return null;
     }

@@ -8,7 +8,8 @@ internal static class EventText
 {
     private const int QuotedBytesMax = 80;
 
-    // The first bytes of everything that CloudEvents forbids: C0 controls and DEL; C1 controls begin with C2, non-characters with EF or F0 to F4.
+    // The first bytes of everything that CloudEvents forbids: C0 controls and DEL; C1 controls begin with C2, non-characters with EF or F0
+    // to F4.
     private static readonly SearchValues<byte> Suspects = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(b => (byte)b), 0x7f, 0xc2, 0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0xf4]);
 
@@ -38,5 +39,6 @@ internal static class EventText
     }
 
     /// <summary>The start of a reason: which attribute has which value.</summary>
-    public static string Attribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => $"attribute {Quote(name)} has the value {Quote(value)}";
+    public static string Attribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        $"attribute {Quote(name)} has the value {Quote(value)}";
 }

@@ -12,8 +12,8 @@ internal static class EventTime
     private const int TickDigits = 7;
 
     /// <summary>
-    /// Reads <c>date "T" time ["." digits] ("Z" | offset)</c>; letters in either case. Digits beyond 100 nanoseconds are cut off. A leap second
-    /// has no place in <see cref="DateTimeOffset"/> and is refused. The result is in UTC.
+    /// Reads <c>date "T" time ["." digits] ("Z" | offset)</c>; letters in either case. Digits beyond 100 nanoseconds are cut off. A leap
+    /// second has no place in <see cref="DateTimeOffset"/> and is refused. The result is in UTC.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> text, out DateTimeOffset time)
     {

@@ -7,15 +7,17 @@ using System.Text.Unicode;
 namespace Millrace;
 
 /// <summary>
-/// Writes one event after the other into buffers that it owns and uses again: set the attributes, open the data, write it, close. The results
-/// are valid until the next <see cref="Begin"/>. A writer whose call threw is thrown away. Not thread safe.
+/// Writes one event after the other into buffers that it owns and uses again: set the attributes, open the data, write it, close. The
+/// results are valid until the next <see cref="Begin"/>. A writer whose call threw is thrown away. Not thread safe.
 /// </summary>
 internal sealed class EventWriter : IDisposable
 {
     private const int RetainedBytesMax = 1 << 20;
 
     // Relaxed: text stays readable in the log and over HTTP as JSON. We never put it into a page unescaped.
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Options =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly JsonEncodedText[] Names =
         [.. Enumerable.Range(0, EventSlices.Count).Select(a => JsonEncodedText.Encode(EventAttributes.NameOf((EventAttribute)a)))];
@@ -72,7 +74,8 @@ internal sealed class EventWriter : IDisposable
     }
 
     /// <summary>Sets the event's time.</summary>
-    public void Set(DateTimeOffset time) => _slices[(int)EventAttribute.Time] = Keep(EventTime.Write(time, _text.GetSpan(EventTime.BytesMax)));
+    public void Set(DateTimeOffset time) =>
+        _slices[(int)EventAttribute.Time] = Keep(EventTime.Write(time, _text.GetSpan(EventTime.BytesMax)));
 
     /// <summary>Makes room for text that the caller writes at once, and keeps it until the next <see cref="Begin"/>.</summary>
     public Memory<byte> Reserve(int length)
@@ -97,7 +100,8 @@ internal sealed class EventWriter : IDisposable
         }
 
         throw new ArgumentException(
-            $"{EventText.Attribute(name, Encoding.UTF8.GetBytes(text))}, which holds a control character or another one that CloudEvents forbids.");
+            $"{EventText.Attribute(name, Encoding.UTF8.GetBytes(text))}, "
+            + "which holds a control character or another one that CloudEvents forbids.");
     }
 
     /// <summary>Keeps a record's key as UTF-8 until the next <see cref="Begin"/>.</summary>

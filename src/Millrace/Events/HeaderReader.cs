@@ -2,7 +2,9 @@ using System.Text.Unicode;
 
 namespace Millrace;
 
-/// <summary>Reads an event whose attributes are headers (Kafka protocol binding, section 3.2). Values are plain UTF-8; nothing is percent-encoded.</summary>
+/// <summary>
+/// Reads an event whose attributes are headers (Kafka protocol binding, section 3.2). Values are plain UTF-8; nothing is percent-encoded.
+/// </summary>
 internal static class HeaderReader
 {
     /// <summary>Fills the parts; returns the reason when it is not an event, else null.</summary>
@@ -38,12 +40,18 @@ internal static class HeaderReader
         return parts.Mark(attribute) ?? parts.Set(attribute, name, value);
     }
 
-    /// <summary>The binding maps it to <c>content-type</c>; some producers write <c>ce_datacontenttype</c> as well, which must not differ.</summary>
+    /// <summary>
+    /// The binding maps it to <c>content-type</c>; some producers write <c>ce_datacontenttype</c> as well, which must not differ.
+    /// </summary>
     private static string? SetContentType(ReadOnlyMemory<byte> contentType, ref EventParts parts)
     {
         var stated = parts.Slices[(int)EventAttribute.DataContentType];
         if (!stated.IsEmpty && !stated.Span.SequenceEqual(contentType.Span))
-            return $"{EventText.Attribute("datacontenttype"u8, stated.Span)}, but the header 'content-type' says {EventText.Quote(contentType.Span)}";
+        {
+            return $"{EventText.Attribute("datacontenttype"u8, stated.Span)}, "
+                + $"but the header 'content-type' says {EventText.Quote(contentType.Span)}";
+        }
+
         return parts.Set(EventAttribute.DataContentType, default, contentType);
     }
 }

@@ -5,7 +5,9 @@ namespace Millrace;
 /// <summary>What a media type says about the bytes that it stands for. Parameters and case do not matter.</summary>
 internal static class MediaType
 {
-    /// <summary>Whether the data is JSON text: <c>*/json</c>, <c>*/*+json</c>, or none given (CloudEvents JSON format 1.0.2, section 3.1.1).</summary>
+    /// <summary>
+    /// Whether the data is JSON text: <c>*/json</c>, <c>*/*+json</c>, or none given (CloudEvents JSON format 1.0.2, section 3.1.1).
+    /// </summary>
     public static bool IsJson(ReadOnlySpan<byte> contentType)
     {
         if (contentType.IsEmpty || contentType.SequenceEqual("application/json"u8)) return true;

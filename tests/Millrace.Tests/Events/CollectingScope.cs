@@ -33,7 +33,8 @@ internal sealed class CollectingScope : ProcessorScope, IDisposable
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw new NotSupportedException();
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => throw new NotSupportedException();
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
+        throw new NotSupportedException();
 
     public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw new NotSupportedException();
 

@@ -66,12 +66,14 @@ public sealed class EventCodecTests
     public void In_binary_mode_attributes_are_headers_of_plain_text_and_the_data_is_the_value()
     {
         var record = Records.Write(
-            Plain with { Subject = "100% Zürich", Time = Records.Noon, DataContentType = "text/plain", Data = "hello"u8.ToArray() }, EventMode.Binary);
+            Plain with { Subject = "100% Zürich", Time = Records.Noon, DataContentType = "text/plain", Data = "hello"u8.ToArray() },
+            EventMode.Binary);
 
         List<string> headers = [];
         foreach (var header in record.Headers) headers.Add($"{Records.Text(header.Name)}: {Records.Text(header.Value)}");
         Assert.Equal(
-            ["ce_specversion: 1.0", "ce_id: 1", "ce_source: /s", "ce_type: t", "ce_time: 2026-01-25T10:30:00Z", "content-type: text/plain", "ce_subject: 100% Zürich"],
+            ["ce_specversion: 1.0", "ce_id: 1", "ce_source: /s", "ce_type: t", "ce_time: 2026-01-25T10:30:00Z", "content-type: text/plain",
+                "ce_subject: 100% Zürich"],
             headers);
         Assert.Equal("hello", Records.Text(record.Value));
     }
@@ -81,9 +83,11 @@ public sealed class EventCodecTests
     {
         var read = Records.Read(Records.Of(
             [0, 1, 255],
-            new RecordHeader("ce_specversion", "1.0"), new RecordHeader("ce_type", "com.example.someevent"), new RecordHeader("trace", "mine"),
+            new RecordHeader("ce_specversion", "1.0"), new RecordHeader("ce_type", "com.example.someevent"),
+            new RecordHeader("trace", "mine"),
             new RecordHeader("ce_source", "/mycontext/subcontext"), new RecordHeader("ce_id", "1234-1234-1234"),
-            new RecordHeader("ce_time", "2018-04-05T03:56:24Z"), new RecordHeader("content-type", "application/avro"), new RecordHeader("ce_odd1", "5")));
+            new RecordHeader("ce_time", "2018-04-05T03:56:24Z"), new RecordHeader("content-type", "application/avro"),
+            new RecordHeader("ce_odd1", "5")));
 
         Assert.Equal(
             new CloudEvent
@@ -114,7 +118,8 @@ public sealed class EventCodecTests
     [Fact]
     public void Headers_beside_an_envelope_do_not_count() =>
         Assert.Equal("1", Records.Text(EventCodec.Read(Records.Of(
-            Encoding.UTF8.GetBytes($"{{{Required}}}"), new RecordHeader("content-type", Records.StructuredType), new RecordHeader("ce_id", "other"))).Id));
+            Encoding.UTF8.GetBytes($"{{{Required}}}"), new RecordHeader("content-type", Records.StructuredType),
+            new RecordHeader("ce_id", "other"))).Id));
 
     [Fact]
     public void Unknown_extensions_are_kept_with_their_texts_and_a_null_is_as_if_it_were_not_there()
@@ -123,7 +128,13 @@ public sealed class EventCodecTests
             $$"""{ {{Required}}, "comexampleextension1":"value", "comexampleothervalue":-5, "big":9223372036854775808, "flag":true, "unset":null, "subject":null }"""));
 
         Assert.Equal(
-            new Dictionary<string, string> { ["comexampleextension1"] = "value", ["comexampleothervalue"] = "-5", ["big"] = "9223372036854775808", ["flag"] = "true" },
+            new Dictionary<string, string>
+            {
+                ["comexampleextension1"] = "value",
+                ["comexampleothervalue"] = "-5",
+                ["big"] = "9223372036854775808",
+                ["flag"] = "true",
+            },
             read.Extensions);
         Assert.Null(read.Subject);
     }
@@ -167,7 +178,8 @@ public sealed class EventCodecTests
     [InlineData("application/octet-stream", "", "\"data_base64\":\"\"")]
     public void Data_is_written_as_its_media_type_says(string? contentType, string data, string member)
     {
-        var written = Records.Text(Records.Write(Plain with { DataContentType = contentType, Data = Encoding.UTF8.GetBytes(data) }, EventMode.Structured).Value);
+        var written = Records.Text(Records.Write(Plain with { DataContentType = contentType, Data = Encoding.UTF8.GetBytes(data) },
+            EventMode.Structured).Value);
 
         Assert.EndsWith("," + member + "}", written, StringComparison.Ordinal);
         using var parsed = JsonDocument.Parse(written);
@@ -224,7 +236,8 @@ public sealed class EventCodecTests
     {
         var structured = Records.Structured(
             """{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-01-25T10:30:00Z","correlationid":"c","data":{"a":[1,{"b":2}]}}""");
-        var binary = Records.Write(Plain with { Time = Records.Noon, DataContentType = "application/json", Data = "1"u8.ToArray() }, EventMode.Binary);
+        var binary = Records.Write(Plain with { Time = Records.Noon, DataContentType = "application/json", Data = "1"u8.ToArray() },
+            EventMode.Binary);
         EventCodec.Read(structured);
         EventCodec.Read(binary);
 

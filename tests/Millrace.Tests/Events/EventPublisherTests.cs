@@ -87,6 +87,22 @@ public sealed class EventPublisherTests : IDisposable
     }
 
     [Fact]
+    public void Each_event_has_its_own_attributes_although_buffers_are_used_again()
+    {
+        _publisher.Say(_scope, new Reading("long-name-of-a-device", 1.5), View(Cause), 0);
+        _publisher.Say(_scope, new OrderCancelled("O-1", "", null, []), View(Cause), 1);
+        var other = Cause with { Id = "evt-2", CorrelationId = null, TraceParent = null, TraceState = null };
+        _publisher.Say(_scope, new Reading("D", 2), View(other), 0);
+
+        var readings = _scope.Said("readings").ConvertAll(Records.Read);
+        Assert.Equal(["purchase-7", "evt-2"], readings.Select(r => r.CorrelationId));
+        Assert.Equal(["evt-1", "evt-2"], readings.Select(r => r.CausationId));
+        Assert.Equal([Cause.TraceParent, null], readings.Select(r => r.TraceParent));
+        Assert.All(readings, r => Assert.Null(r.Subject));
+        Assert.Equal("""{"device":"D","value":2}""", Records.Text(readings[1].Data));
+    }
+
+    [Fact]
     public void A_cause_without_a_correlation_begins_one_by_its_id()
     {
         _publisher.Say(_scope, Orders.Example(), View(Cause with { CorrelationId = null, TraceParent = null, TraceState = null }), 0);
@@ -115,7 +131,8 @@ public sealed class EventPublisherTests : IDisposable
     {
         _publisher.Say(_scope, Orders.Example(), View(Cause), 3);
 
-        byte[] input = [0, 0, 0, 23, .. "/services/order-service"u8, 0, 0, 0, 14, .. "/services/cart"u8, 0, 0, 0, 5, .. "evt-1"u8, 0, 0, 0, 3];
+        byte[] input =
+            [0, 0, 0, 23, .. "/services/order-service"u8, 0, 0, 0, 14, .. "/services/cart"u8, 0, 0, 0, 5, .. "evt-1"u8, 0, 0, 0, 3];
         var id = Records.Read(_scope.Said("orders.created")[0]).Id;
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(input)[..16]), id);
         Assert.Equal("f7d741a632a964593ce3e9317d2890e8", id);
@@ -138,9 +155,14 @@ public sealed class EventPublisherTests : IDisposable
         Assert.Equal(first, Id(_publisher, Cause with { CorrelationId = "other", Type = "other" }, 0));
         string[] different =
         [
-            first, Id(other, Cause, 0), Id(_publisher, Cause, 1), Id(_publisher, Cause with { Id = "evt-2" }, 0), Id(_publisher, Cause with { Source = "/s" }, 0),
+            first,
+            Id(other, Cause, 0),
+            Id(_publisher, Cause, 1),
+            Id(_publisher, Cause with { Id = "evt-2" }, 0),
+            Id(_publisher, Cause with { Source = "/s" }, 0),
             // The same text in a row, divided elsewhere.
-            Id(_publisher, Cause with { Source = "/services/cartevt", Id = "-1" }, 0), Id(_publisher, Cause with { Source = "/services/carte", Id = "vt-1" }, 0),
+            Id(_publisher, Cause with { Source = "/services/cartevt", Id = "-1" }, 0),
+            Id(_publisher, Cause with { Source = "/services/carte", Id = "vt-1" }, 0),
             Id(_publisher, Cause with { Id = new string('x', 2_000) }, 0),
         ];
         Assert.Equal(different.Length, different.Distinct().Count());
@@ -214,7 +236,10 @@ public sealed class EventPublisherTests : IDisposable
 
             var first = await _publisher.PublishAsync(engine, Orders.Example(), cancellation: cancellation);
             var second = await _publisher.PublishAsync(
-                engine, Orders.Example(), new PublishOptions { Id = "mine", CorrelationId = "c", CausationId = "b", Time = Records.Noon.AddTicks(7) }, cancellation);
+                engine,
+                Orders.Example(),
+                new PublishOptions { Id = "mine", CorrelationId = "c", CausationId = "b", Time = Records.Noon.AddTicks(7) },
+                cancellation);
 
             var target = new TopicPartition("orders.created", Partitioner.PartitionOf("ORD-2026-001"u8, 8));
             Assert.Equal(new PublishedEvent("id-1", target, 0), first);
@@ -224,7 +249,8 @@ public sealed class EventPublisherTests : IDisposable
             foreach (var record in fetched)
             {
                 var read = Records.Read(record);
-                Assert.Equal(("mine", "c", "b", (DateTimeOffset?)Records.Noon.AddTicks(7)), (read.Id, read.CorrelationId, read.CausationId, read.Time));
+                Assert.Equal(("mine", "c", "b"), (read.Id, read.CorrelationId, read.CausationId));
+                Assert.Equal(Records.Noon.AddTicks(7), read.Time);
                 Assert.Equal(Records.Noon.ToUnixTimeMilliseconds(), record.Timestamp);
             }
         }
@@ -269,10 +295,13 @@ public sealed class EventPublisherTests : IDisposable
             await using var engine = await LogEngine.OpenAsync(folder, cancellation: cancellation);
             var withoutIds = new EventPublisher(Orders.Registry(), Source, _time);
 
-            var noTopic = await Assert.ThrowsAsync<MillraceException>(async () => await _publisher.PublishAsync(engine, Orders.Example(), cancellation: cancellation));
-            var noId = await Assert.ThrowsAsync<ArgumentException>(async () => await withoutIds.PublishAsync(engine, Orders.Example(), cancellation: cancellation));
+            var noTopic = await Assert.ThrowsAsync<MillraceException>(
+                async () => await _publisher.PublishAsync(engine, Orders.Example(), cancellation: cancellation));
+            var noId = await Assert.ThrowsAsync<ArgumentException>(
+                async () => await withoutIds.PublishAsync(engine, Orders.Example(), cancellation: cancellation));
 
-            Assert.Equal((FailureCodes.TopicNotFound, "The topic 'orders.created' does not exist: create it before publishing to it."), (noTopic.Code, noTopic.Message));
+            Assert.Equal((FailureCodes.TopicNotFound, "The topic 'orders.created' does not exist: create it before publishing to it."),
+                (noTopic.Code, noTopic.Message));
             Assert.Equal("No id is stated and the publisher was given no source of ids.", noId.Message);
         }
         finally
@@ -299,7 +328,8 @@ public sealed class EventPublisherTests : IDisposable
             {
                 Assert.Equal($"{caller}-{s.Index}", s.Item.Key);
                 Assert.Equal($"cause-{caller}", s.Item.Event.CausationId);
-                Assert.Contains($"\"orderId\":\"{caller}-{s.Index}\"", Encoding.UTF8.GetString(s.Item.Event.Data.Span), StringComparison.Ordinal);
+                Assert.Contains($"\"orderId\":\"{caller}-{s.Index}\"", Encoding.UTF8.GetString(s.Item.Event.Data.Span),
+                    StringComparison.Ordinal);
             });
         }
     }

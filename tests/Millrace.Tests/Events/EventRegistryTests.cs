@@ -88,10 +88,13 @@ public sealed class EventRegistryTests
     [Theory]
     [InlineData("""{"orderId":"O","customerId":"C","totalAmount":0.00000000000000000000000000001}""",
         "at $.totalAmount: The number 0.00000000000000000000000000001 cannot be held exactly as a decimal (28 to 29 digits).")]
-    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":1,"items":[{"sku":"S","quantity":1,"price":1e50}]}""", "at $.items[0].price: The number 1e50")]
-    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":1,"items":[{"sku":"S","quantity":1.5,"price":1}]}""", "at $.items[0].quantity: ")]
+    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":1,"items":[{"sku":"S","quantity":1,"price":1e50}]}""",
+        "at $.items[0].price: The number 1e50")]
+    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":1,"items":[{"sku":"S","quantity":1.5,"price":1}]}""",
+        "at $.items[0].quantity: ")]
     [InlineData("""{"orderId":"O","customerId":"C","totalAmount":1,"sequence":9223372036854775808}""", "at $.sequence: ")]
-    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":"1"}""", "at $.totalAmount: A decimal number is wanted, not a JSON String.")]
+    [InlineData("""{"orderId":"O","customerId":"C","totalAmount":"1"}""",
+        "at $.totalAmount: A decimal number is wanted, not a JSON String.")]
     [InlineData("""{"customerId":"C","totalAmount":1}""", "at $: ")]
     [InlineData("""{"orderId":"\ud800","customerId":"C","totalAmount":1}""", "at $.orderId: ")]
     [InlineData("""[]""", "at $: ")]
@@ -101,14 +104,17 @@ public sealed class EventRegistryTests
         var failure = Assert.Throws<MillraceException>(() => Read(Orders.Created, data));
 
         Assert.Equal(FailureCodes.DataMismatch, failure.Code);
-        Assert.StartsWith($"The data of event 'e-1' from '/s' does not fit its type '{Orders.Created}': {reason}", failure.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"The data of event 'e-1' from '/s' does not fit its type '{Orders.Created}': {reason}", failure.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Decimals_are_exact_wherever_they_stand()
     {
-        var read = Assert.IsType<OrderCancelled>(Read(Orders.Cancelled, """{"orderId":"O","reason":"R","refund":1.10,"fees":{"a":2.00}}"""));
-        var nullable = Assert.Throws<MillraceException>(() => Read(Orders.Cancelled, """{"orderId":"O","reason":"R","refund":1e-30,"fees":{}}"""));
+        var read = Assert.IsType<OrderCancelled>(Read(Orders.Cancelled,
+            """{"orderId":"O","reason":"R","refund":1.10,"fees":{"a":2.00}}"""));
+        var nullable = Assert.Throws<MillraceException>(() => Read(Orders.Cancelled,
+            """{"orderId":"O","reason":"R","refund":1e-30,"fees":{}}"""));
         var value = Assert.Throws<MillraceException>(() => Read(Orders.Cancelled, """{"orderId":"O","reason":"R","fees":{"a":1e-30}}"""));
 
         Assert.Equal("1.10", read.Refund?.ToString(System.Globalization.CultureInfo.InvariantCulture));
@@ -129,7 +135,8 @@ public sealed class EventRegistryTests
     [Fact]
     public void An_event_without_data_or_with_other_data_than_JSON_does_not_fit()
     {
-        var none = Assert.Throws<MillraceException>(() => _registry.Read(View(new CloudEvent { Id = "e-1", Source = "/s", Type = Orders.Created })));
+        var none = Assert.Throws<MillraceException>(() => _registry.Read(View(
+            new CloudEvent { Id = "e-1", Source = "/s", Type = Orders.Created })));
         var text = Assert.Throws<MillraceException>(() => _registry.Read(View(
             new CloudEvent { Id = "e-1", Source = "/s", Type = Orders.Created, DataContentType = "text/plain", Data = "x"u8.ToArray() })));
 
@@ -143,12 +150,14 @@ public sealed class EventRegistryTests
         var registry = EventRegistry.Create(events => events
             .Add("new", "t", OrdersJson.Default.OrderCreated, e => e.OrderId)
             .AddOld<OrderCreatedV1, OrderCreated>("old.null", OrdersJson.Default.OrderCreatedV1, _ => null!)
-            .AddOld<OrderCreatedV0, OrderCreated>("old.throws", OrdersJson.Default.OrderCreatedV0, _ => throw new FormatException("no number")));
+            .AddOld<OrderCreatedV0, OrderCreated>(
+                "old.throws", OrdersJson.Default.OrderCreatedV0, _ => throw new FormatException("no number")));
 
         var isNull = Assert.Throws<MillraceException>(() => registry.Read(View("old.null", """{"orderId":"O"}""")));
         var throws = Assert.Throws<MillraceException>(() => registry.Read(View("old.throws", """{"id":"O"}""")));
 
-        Assert.Contains("event 'e-1' from '/s' does not fit its type 'old.null': it was lifted to null", isNull.Message, StringComparison.Ordinal);
+        Assert.Contains("event 'e-1' from '/s' does not fit its type 'old.null': it was lifted to null", isNull.Message,
+            StringComparison.Ordinal);
         Assert.Contains("it cannot be lifted to Millrace.Tests.Events.OrderCreated: no number", throws.Message, StringComparison.Ordinal);
     }
 
@@ -167,7 +176,8 @@ public sealed class EventRegistryTests
 
         Assert.Equal("The event type 'a' is registered twice.", sameType.Message);
         Assert.Equal(sameType.Message, oldType.Message);
-        Assert.Equal("Millrace.Tests.Events.OrderCreated is registered twice, as 'a' and as 'b': which one is said would be open.", sameClass.Message);
+        Assert.Equal("Millrace.Tests.Events.OrderCreated is registered twice, as 'a' and as 'b': which one is said would be open.",
+            sameClass.Message);
     }
 
     [Fact]
@@ -184,7 +194,8 @@ public sealed class EventRegistryTests
             .AddOld("v1b", OrdersJson.Default.OrderCreatedV1, _ => Orders.Example())
             .AddOld("v0", OrdersJson.Default.OrderCreatedV0, old => new OrderCreatedV1(old.Id, old.Customer, 0))));
 
-        Assert.Equal("The old event type 'v0' is lifted to Millrace.Tests.Events.OrderCreatedV1, which is not registered.", nowhere.Message);
+        Assert.Equal("The old event type 'v0' is lifted to Millrace.Tests.Events.OrderCreatedV1, which is not registered.",
+            nowhere.Message);
         Assert.Equal("The old event type 'v0' is lifted in a circle, never to a current one.", circle.Message);
         Assert.EndsWith("which is registered as 2 old versions: 'v1a' and 'v1b'.", open.Message, StringComparison.Ordinal);
     }
@@ -215,9 +226,12 @@ public sealed class EventRegistryTests
     [Fact]
     public void A_topic_or_a_type_that_breaks_a_rule_is_refused()
     {
-        Assert.Throws<ArgumentException>(() => EventRegistry.Create(e => e.Add("a", "no topic", OrdersJson.Default.OrderCreated, o => o.OrderId)));
-        Assert.Throws<ArgumentException>(() => EventRegistry.Create(e => e.Add("", "t", OrdersJson.Default.OrderCreated, o => o.OrderId)));
-        Assert.Throws<ArgumentException>(() => EventRegistry.Create(e => e.Add("a\n", "t", OrdersJson.Default.OrderCreated, o => o.OrderId)));
+        Assert.Throws<ArgumentException>(
+            () => EventRegistry.Create(e => e.Add("a", "no topic", OrdersJson.Default.OrderCreated, o => o.OrderId)));
+        Assert.Throws<ArgumentException>(
+            () => EventRegistry.Create(e => e.Add("", "t", OrdersJson.Default.OrderCreated, o => o.OrderId)));
+        Assert.Throws<ArgumentException>(
+            () => EventRegistry.Create(e => e.Add("a\n", "t", OrdersJson.Default.OrderCreated, o => o.OrderId)));
     }
 
     private object Read(string type, string data) => _registry.Read(View(type, data));

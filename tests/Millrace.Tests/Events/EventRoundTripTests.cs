@@ -4,7 +4,9 @@ using CsCheck;
 
 namespace Millrace.Tests.Events;
 
-/// <summary>Any event, through either mode and from one to the other, stays the same event. CsCheck prints the seed of a run that fails.</summary>
+/// <summary>
+/// Any event, through either mode and from one to the other, stays the same event. CsCheck prints the seed of a run that fails.
+/// </summary>
 public sealed class EventRoundTripTests
 {
     private static readonly Gen<string> Character = Gen.Frequency(
@@ -19,7 +21,8 @@ public sealed class EventRoundTripTests
         .Select(c => new string(c)).Where(n => EventAttributes.IsExtensionName(Encoding.UTF8.GetBytes(n)));
 
     private static readonly Gen<string?> ContentType = AnyOf<string?>(
-        null, "application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json", "text/plain", "text/xml;a=\"b\"", "application/soap+xml", "application/octet-stream");
+        null, "application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json", "text/plain", "text/xml;a=\"b\"",
+            "application/soap+xml", "application/octet-stream");
 
     private static readonly Gen<DateTimeOffset?> Time = Gen.Frequency(
         (1, Gen.Const((DateTimeOffset?)null)),
@@ -30,7 +33,8 @@ public sealed class EventRoundTripTests
         (1, Gen.Const((byte[]?)null)),
         (2, Gen.Byte.Array[0, 60].Select(Trimmed)),
         (2, Text.Select(t => (byte[]?)JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string[]> { [t] = [t, t] }))),
-        (2, AnyOf("null", "0", "-1.50e+3", "\"\\u00e9\"", "{ \"a\" : [ true ] }", "79228162514264337593543950335.10").Select(j => (byte[]?)Encoding.UTF8.GetBytes(j))),
+        (2, AnyOf("null", "0", "-1.50e+3", "\"\\u00e9\"", "{ \"a\" : [ true ] }", "79228162514264337593543950335.10")
+            .Select(j => (byte[]?)Encoding.UTF8.GetBytes(j))),
         (1, Text.Select(t => Trimmed(Encoding.UTF8.GetBytes(t)))));
 
     private static readonly Gen<CloudEvent> AnyEvent = Gen.Select(
@@ -85,7 +89,8 @@ public sealed class EventRoundTripTests
 
     [Fact]
     public void A_damaged_envelope_is_an_event_or_has_a_reason() =>
-        Gen.Select(AnyEvent, Gen.Select(Gen.Int[0, int.MaxValue], Gen.Byte).Array[1, 4], Gen.Int[0, int.MaxValue]).Sample((sent, changes, cut) =>
+        Gen.Select(AnyEvent, Gen.Select(Gen.Int[0, int.MaxValue], Gen.Byte).Array[1, 4], Gen.Int[0, int.MaxValue])
+            .Sample((sent, changes, cut) =>
         {
             var json = Records.Write(sent, EventMode.Structured).Value.ToArray();
             foreach (var (at, value) in changes) json[at % json.Length] = value;

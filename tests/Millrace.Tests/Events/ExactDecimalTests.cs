@@ -76,7 +76,8 @@ public sealed class ExactDecimalTests
     [InlineData(" 1")]
     [InlineData("1,5")]
     [InlineData("0x10")]
-    public void Text_that_is_no_number_is_not_parsed(string text) => Assert.False(ExactDecimal.TryParse(Encoding.UTF8.GetBytes(text), out _));
+    public void Text_that_is_no_number_is_not_parsed(string text) =>
+        Assert.False(ExactDecimal.TryParse(Encoding.UTF8.GetBytes(text), out _));
 
     [Fact]
     public void Names_of_properties_are_exact_too()
@@ -98,7 +99,8 @@ public sealed class ExactDecimalTests
     /// <summary>The oracle is arithmetic on whole numbers of any size.</summary>
     [Fact]
     public void Any_number_is_read_exactly_or_refused() =>
-        Gen.Select(Gen.Char["0123456789"].Array[1, 34], Gen.Char["0012345678900"].Array[0, 34], Gen.Int[-40, 40], Gen.Bool).Sample((whole, fraction, exponent, isNegative) =>
+        Gen.Select(Gen.Char["0123456789"].Array[1, 34], Gen.Char["0012345678900"].Array[0, 34], Gen.Int[-40, 40], Gen.Bool)
+            .Sample((whole, fraction, exponent, isNegative) =>
         {
             var digits = new string(whole) + new string(fraction);
             var json = $"{(isNegative ? "-" : "")}{new string(whole)}{(fraction.Length > 0 ? "." : "")}{new string(fraction)}e{exponent}";
@@ -118,7 +120,8 @@ public sealed class ExactDecimalTests
     {
         for (var scale = 0; scale <= 28; scale++)
         {
-            var scaled = BigInteger.DivRem(coefficient * BigInteger.Pow(10, Math.Max(0, power + scale)), BigInteger.Pow(10, Math.Max(0, -power - scale)), out var rest);
+            var (up, down) = (BigInteger.Pow(10, Math.Max(0, power + scale)), BigInteger.Pow(10, Math.Max(0, -power - scale)));
+            var scaled = BigInteger.DivRem(coefficient * up, down, out var rest);
             if (rest.IsZero && BigInteger.Abs(scaled) < BigInteger.Pow(2, 96)) return true;
         }
 
@@ -127,7 +130,7 @@ public sealed class ExactDecimalTests
 
     private static (BigInteger Coefficient, int Power) Split(decimal value)
     {
-        var scale = value.Scale;
-        return (BigInteger.Parse(value.ToString(CultureInfo.InvariantCulture).Replace(".", "", StringComparison.Ordinal), CultureInfo.InvariantCulture), -scale);
+        var digits = value.ToString(CultureInfo.InvariantCulture).Replace(".", "", StringComparison.Ordinal);
+        return (BigInteger.Parse(digits, CultureInfo.InvariantCulture), -value.Scale);
     }
 }

@@ -23,10 +23,14 @@ public sealed class InvalidEventTests
     [InlineData("""{"source":true}""", "attribute 'source' has the value 'true', which is not a string")]
     [InlineData("""{"time":1769337000}""", "attribute 'time' has the value '1769337000', which is not a string")]
     [InlineData("""{"time":"yesterday"}""", "attribute 'time' has the value 'yesterday', which is not a time of RFC 3339")]
-    [InlineData("""{"myextension":[1]}""", "attribute 'myextension' has the value '[1]', which is not a string, a boolean or a whole number")]
-    [InlineData("""{"myextension":1.5}""", "attribute 'myextension' has the value '1.5', which is not a string, a boolean or a whole number")]
-    [InlineData("""{"myextension":1e3}""", "attribute 'myextension' has the value '1e3', which is not a string, a boolean or a whole number")]
-    [InlineData("""{"my_extension":"x"}""", "attribute 'my_extension' has the value 'x', but a name consists of lower-case letters and digits")]
+    [InlineData("""{"myextension":[1]}""",
+        "attribute 'myextension' has the value '[1]', which is not a string, a boolean or a whole number")]
+    [InlineData("""{"myextension":1.5}""",
+        "attribute 'myextension' has the value '1.5', which is not a string, a boolean or a whole number")]
+    [InlineData("""{"myextension":1e3}""",
+        "attribute 'myextension' has the value '1e3', which is not a string, a boolean or a whole number")]
+    [InlineData("""{"my_extension":"x"}""",
+        "attribute 'my_extension' has the value 'x', but a name consists of lower-case letters and digits")]
     [InlineData("""{"Id":"x"}""", "attribute 'Id' has the value 'x', but a name consists of lower-case letters and digits")]
     [InlineData("""{"":"x"}""", "attribute '' has the value 'x', but a name consists of lower-case letters and digits")]
     [InlineData("""{"id":"1","id":"1"}""", "attribute 'id' occurs twice")]
@@ -41,7 +45,8 @@ public sealed class InvalidEventTests
     [InlineData("""{"data_base64":"%"}""", "attribute 'data_base64' has the value '%', which is not Base64", true)]
     [InlineData("""{"data_base64":7}""", "attribute 'data_base64' has the value '7', which is not a string")]
     [InlineData("""{"data":1,"data_base64":"AA=="}""", "attribute 'data' occurs twice, as 'data' and as 'data_base64'", true)]
-    [InlineData("""{"data":{"a":1},"datacontenttype":"text/plain"}""", "attribute 'data' has the value '{\"a\":1}', which is not a string, but 'datacontenttype' is 'text/plain'", true)]
+    [InlineData("""{"data":{"a":1},"datacontenttype":"text/plain"}""",
+        "attribute 'data' has the value '{\"a\":1}', which is not a string, but 'datacontenttype' is 'text/plain'", true)]
     [InlineData("""[]""", "the envelope is not a JSON object")]
     [InlineData("\"id\"", "the envelope is not a JSON object")]
     [InlineData("", "the envelope is not JSON")]
@@ -66,7 +71,8 @@ public sealed class InvalidEventTests
     {
         byte[] json = [.. Encoding.UTF8.GetBytes($"{{{Rest},\"id\":\"1\",\"data\":\""), 0xff, .. "\"}"u8];
 
-        Assert.Equal("the envelope is not valid UTF-8", Records.ReasonOf(Records.Of(json, new RecordHeader("content-type", Records.StructuredType))));
+        Assert.Equal("the envelope is not valid UTF-8",
+            Records.ReasonOf(Records.Of(json, new RecordHeader("content-type", Records.StructuredType))));
     }
 
     [Fact]
@@ -85,14 +91,16 @@ public sealed class InvalidEventTests
             Records.ReasonOf(Records.Of("{}"u8, new RecordHeader("content-type", "application/cloudevents+avro"))));
         Assert.StartsWith(
             "the header 'content-type' has the value 'application/cloudevents-batch+json'",
-            Records.ReasonOf(Records.Of("[]"u8, new RecordHeader("content-type", "application/cloudevents-batch+json"))), StringComparison.Ordinal);
+            Records.ReasonOf(Records.Of("[]"u8, new RecordHeader("content-type", "application/cloudevents-batch+json"))),
+                StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_tombstone_without_attributes_is_no_event()
     {
         Assert.Equal("the record has no value", Records.ReasonOf(Records.WithoutValue()));
-        Assert.Equal("the record has no value", Records.ReasonOf(Records.WithoutValue(new RecordHeader("content-type", Records.StructuredType))));
+        Assert.Equal("the record has no value",
+            Records.ReasonOf(Records.WithoutValue(new RecordHeader("content-type", Records.StructuredType))));
     }
 
     public static TheoryData<string, byte[], string> Headers => new()
@@ -106,7 +114,8 @@ public sealed class InvalidEventTests
         { "ce_Odd", "1"u8.ToArray(), "attribute 'Odd' has the value '1', but a name consists of lower-case letters and digits" },
         { "ce_", "1"u8.ToArray(), "attribute '' has the value '1', but a name consists of lower-case letters and digits" },
         { "ce_data", "1"u8.ToArray(), "attribute 'data' has the value '1', but in binary mode the data is the record's value" },
-        { "ce_datacontenttype", "text/plain"u8.ToArray(), "attribute 'datacontenttype' has the value 'text/plain', but the header 'content-type' says 'application/json'" },
+        { "ce_datacontenttype", "text/plain"u8.ToArray(),
+            "attribute 'datacontenttype' has the value 'text/plain', but the header 'content-type' says 'application/json'" },
         { "content-type", "text/plain"u8.ToArray(), "the header 'content-type' occurs twice" },
     };
 
@@ -131,11 +140,14 @@ public sealed class InvalidEventTests
         { Valid with { Source = null! }, "attribute 'source' has the value '', which must not be empty" },
         { Valid with { Subject = "" }, "attribute 'subject' has the value '', which must not be empty" },
         { Valid with { Type = "a\tb" }, "attribute 'type' has the value 'a\ufffdb', which holds a control character" },
-        { Valid with { Subject = "half \ud83d" }, "attribute 'subject' has the value 'half \ufffd', which holds a control character or another one" },
-        { Valid with { Extensions = Named("Odd") }, "The extension 'Odd' has a property of its own or is not named in lower-case letters and digits" },
+        { Valid with { Subject = "half \ud83d" },
+            "attribute 'subject' has the value 'half \ufffd', which holds a control character or another one" },
+        { Valid with { Extensions = Named("Odd") },
+            "The extension 'Odd' has a property of its own or is not named in lower-case letters and digits" },
         { Valid with { Extensions = Named("subject") }, "The extension 'subject' has a property of its own" },
         { Valid with { Extensions = Named("data") }, "The extension 'data' has a property of its own" },
-        { Valid with { Extensions = Enumerable.Range(0, 129).ToDictionary(i => $"x{i}", _ => "") }, "The event has 129 extensions; 128 are possible" },
+        { Valid with { Extensions = Enumerable.Range(0, 129).ToDictionary(i => $"x{i}", _ => "") },
+            "The event has 129 extensions; 128 are possible" },
     };
 
     private static CloudEvent Valid => new() { Id = "1", Source = "/s", Type = "t" };
