@@ -1,0 +1,57 @@
+using System.Text;
+using System.Text.Json;
+using Millrace;
+using Shop.Api;
+using Shop.View;
+
+namespace Shop.Customers;
+
+/// <summary>
+/// Brings life into the shop once it runs: fills an empty catalogue, replays a file if there is one, then lets simulated customers in, or ends the
+/// program when that was asked for. Owned by the host.
+/// </summary>
+internal sealed class CustomersHost(
+    IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console) : BackgroundService
+{
+    private volatile bool _isOpen;
+
+    /// <summary>True once there is something to sell.</summary>
+    public bool IsOpen => _isOpen;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.WhenAll(StartedAsync(stoppingToken), view.Opened).WaitAsync(stoppingToken);
+        await services.GetRequiredService<Catalogue>().StockAsync(stoppingToken);
+        _isOpen = true;
+
+        if (options.OrdersFile is { } path)
+        {
+            await services.GetRequiredService<Replay>().RunAsync(path, options.InitialStock, console.OpenProgressBar(), stoppingToken);
+            if (options.ExitsWhenDone)
+            {
+                await EndAsync(stoppingToken);
+                return;
+            }
+        }
+
+        if (options.CustomersPerSecond > 0) await services.GetRequiredService<SimulatedCustomers>().RunAsync(options.CustomersPerSecond, stoppingToken);
+    }
+
+    private async Task EndAsync(CancellationToken cancellation)
+    {
+        await view.WaitForCountsAsync(counts => counts.Pending == 0, cancellation);
+
+        // The last mails come after the last order is settled.
+        await services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(cancellation);
+        var stats = await services.GetRequiredService<StatsSource>().ReadAsync(cancellation);
+        console.WriteResult(Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(stats, ApiJson.Default.ShopStats)));
+        lifetime.StopApplication();
+    }
+
+    private Task StartedAsync(CancellationToken cancellation)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lifetime.ApplicationStarted.Register(started.SetResult);
+        return started.Task.WaitAsync(cancellation);
+    }
+}

@@ -1,0 +1,28 @@
+using Millrace;
+using Millrace.Messaging;
+using Shop.Orders;
+using Shop.Payments;
+
+namespace Shop.Inventory;
+
+/// <summary>The inventory service: what it reads, says and remembers. It has two parts, because stock has one writer and orders have many partitions.</summary>
+internal static class InventoryModule
+{
+    public static MillraceBuilder AddInventory(this MillraceBuilder millrace) => millrace.AddHandlers(InventoryTopics.Group, handlers => handlers
+        .From(OrderTopics.Created, PaymentTopics.Done)
+        .WithSource(InventoryTopics.Source)
+        .WithState("reservations", ShopJson.Default.ReservationState)
+        .Handle(RequestReservation.OnOrderCreated)
+        .Handle(RequestReservation.OnPaymentProcessed));
+
+    public static MillraceBuilder AddStock(this MillraceBuilder millrace) => millrace.AddProcessor(services => StockProcessor.Describe(
+        new EventPublisher(services.GetRequiredService<EventRegistry>(), InventoryTopics.Source, services.GetRequiredService<TimeProvider>()),
+        services.GetRequiredService<ILogger<StockProcessor>>()));
+
+    public static EventRegistryBuilder AddInventoryEvents(this EventRegistryBuilder events) => events
+        .Add(ReservationRequested.Type, InventoryTopics.Requests, ShopJson.Default.ReservationRequested, request => request.OrderId)
+        .Add(StockSet.Type, InventoryTopics.Requests, ShopJson.Default.StockSet, command => command.Sku)
+        .Add(InventoryReserved.Type, InventoryTopics.Reserved, ShopJson.Default.InventoryReserved, reserved => reserved.OrderId)
+        .Add(InventoryInsufficient.Type, InventoryTopics.Reserved, ShopJson.Default.InventoryInsufficient, shortage => shortage.OrderId)
+        .Add(StockChanged.Type, InventoryTopics.Levels, ShopJson.Default.StockChanged, level => level.Sku);
+}

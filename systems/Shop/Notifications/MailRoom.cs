@@ -1,0 +1,113 @@
+using System.Threading.Channels;
+using Millrace.Log;
+using Shop.Api;
+
+namespace Shop.Notifications;
+
+/// <summary>Where mails go and how safely.</summary>
+internal sealed record MailRoomOptions
+{
+    /// <summary>The folder, absolute.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>Whether a mail is on the disk, not only with the operating system, before its event counts as handled.</summary>
+    public required bool IsSynced { get; init; }
+
+    /// <summary>How many mails may wait to be written; above it the handlers wait.</summary>
+    public int WaitingMax { get; init; } = 1_024;
+
+    /// <summary>How many mails share one sync of the folder.</summary>
+    public int BatchMax { get; init; } = 256;
+}
+
+/// <summary>
+/// Writes mails as files, many at a time: each under a temporary name, then renamed, so that a file is whole or absent; one sync of the folder
+/// serves all. Writing a mail again replaces it by itself and counts once. Thread safe once started.
+/// </summary>
+internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action<LiveMail> push) : IHostedService, IAsyncDisposable
+{
+    private const string Extension = ".eml";
+    private const string TemporaryExtension = ".tmp";
+
+    private readonly Channel<WaitingMail> _waiting = Channel.CreateBounded<WaitingMail>(options.WaitingMax);
+    private long _count;
+    private Task? _loop;
+
+    /// <summary>How many mails there are.</summary>
+    public long Count => Interlocked.Read(ref _count);
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        storage.CreateDirectory(options.Directory);
+        foreach (var name in storage.ListFiles(options.Directory))
+        {
+            if (name.EndsWith(Extension, StringComparison.Ordinal)) _count++;
+            else if (name.EndsWith(TemporaryExtension, StringComparison.Ordinal)) storage.DeleteFile(Path.Combine(options.Directory, name));
+        }
+
+        _loop = storage.RunBlocking(RunAsync);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Writes a mail and returns when it is safe. The order's id must be fit for a file name.</summary>
+    public async Task WriteAsync(string orderId, byte[] text, DateTimeOffset time, CancellationToken cancellation)
+    {
+        var mail = new WaitingMail(orderId, text, time, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await _waiting.Writer.WriteAsync(mail, cancellation);
+        await mail.Written.Task.WaitAsync(cancellation);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        if (_loop is not null) await _loop;
+    }
+
+    private async Task RunAsync()
+    {
+        var batch = new List<WaitingMail>(options.BatchMax);
+        while (await _waiting.Reader.WaitToReadAsync())
+        {
+            while (batch.Count < options.BatchMax && _waiting.Reader.TryRead(out var mail)) batch.Add(mail);
+            try
+            {
+                Write(batch);
+                foreach (var mail in batch) mail.Written.SetResult();
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // The handlers hear of it and try again; what was written already is written again, which changes nothing.
+                foreach (var mail in batch) mail.Written.SetException(failure);
+            }
+
+            batch.Clear();
+        }
+    }
+
+    private void Write(List<WaitingMail> batch)
+    {
+        var added = 0;
+        foreach (var mail in batch)
+        {
+            var target = Path.Combine(options.Directory, mail.OrderId + Extension);
+            var temporary = Path.Combine(options.Directory, mail.OrderId + TemporaryExtension);
+            using (var file = storage.Open(temporary, create: true))
+            {
+                file.Write(0, mail.Text);
+                if (options.IsSynced) file.Sync();
+            }
+
+            if (!storage.FileExists(target)) added++;
+            storage.Rename(temporary, target);
+        }
+
+        Interlocked.Add(ref _count, added);
+        if (options.IsSynced) storage.SyncDirectory(options.Directory);
+        foreach (var mail in batch)
+            push(new LiveMail { OrderId = mail.OrderId, File = $"mail/{mail.OrderId}{Extension}", Time = mail.Time });
+    }
+
+    private sealed record WaitingMail(string OrderId, byte[] Text, DateTimeOffset Time, TaskCompletionSource Written);
+}

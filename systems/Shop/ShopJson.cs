@@ -1,0 +1,45 @@
+using System.Text.Json.Serialization;
+using Shop.Api;
+using Shop.Inventory;
+using Shop.Orders;
+using Shop.Payments;
+
+namespace Shop;
+
+/// <summary>How events, kept state and the provider's books are written as JSON: camelCase, decimals as numbers, nothing by reflection.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(OrderCreated))]
+[JsonSerializable(typeof(OrderConfirmed))]
+[JsonSerializable(typeof(OrderCancelled))]
+[JsonSerializable(typeof(OrderState))]
+[JsonSerializable(typeof(PaymentProcessed))]
+[JsonSerializable(typeof(PaymentFailed))]
+[JsonSerializable(typeof(PaymentRefunded))]
+[JsonSerializable(typeof(PaymentState))]
+[JsonSerializable(typeof(LedgerEntry))]
+[JsonSerializable(typeof(ReservationRequested))]
+[JsonSerializable(typeof(ReservationState))]
+[JsonSerializable(typeof(StockSet))]
+[JsonSerializable(typeof(StockChanged))]
+[JsonSerializable(typeof(InventoryReserved))]
+[JsonSerializable(typeof(InventoryInsufficient))]
+[JsonSerializable(typeof(StockLevel))]
+internal sealed partial class ShopJson : JsonSerializerContext;
+
+/// <summary>How the HTTP interface and the live feed are written as JSON: the same, but with nulls, so that a field is always there.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(OrderRequest))]
+[JsonSerializable(typeof(StockRequest))]
+[JsonSerializable(typeof(OrderAccepted))]
+[JsonSerializable(typeof(OrderSummary))]
+[JsonSerializable(typeof(OrderDetails))]
+[JsonSerializable(typeof(OrderPage))]
+[JsonSerializable(typeof(StockView))]
+[JsonSerializable(typeof(StockPage))]
+[JsonSerializable(typeof(ShopStats))]
+[JsonSerializable(typeof(HealthAnswer))]
+[JsonSerializable(typeof(LiveSnapshot))]
+[JsonSerializable(typeof(LiveTimelineEntry))]
+[JsonSerializable(typeof(LiveMail))]
+[JsonSerializable(typeof(ProblemAnswer))]
+internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,148 @@
+using System.Net.Sockets;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Millrace;
+using Shop.Api;
+using Shop.Customers;
+using Shop.Inventory;
+using Shop.Live;
+using Shop.Orders;
+using Shop.View;
+
+namespace Shop;
+
+/// <summary>Runs the shop as a program: what it prints, and how it ends.</summary>
+internal static class ShopRun
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongCommandLine = 2;
+    public const int DataInUse = 3;
+    public const int PortInUse = 4;
+
+    /// <summary>The largest body that the interface reads. A thousand lines take about 100 KB.</summary>
+    private const long BodyBytesMax = 1 << 20;
+
+    /// <summary>Runs until Ctrl-C, or until a replay is done, and returns the exit code.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, ShopConsole console)
+    {
+        switch (CommandLine.Parse(arguments))
+        {
+            case CommandLine.Help help:
+                console.WriteResult(help.Text);
+                return Done;
+            case CommandLine.Wrong wrong:
+                console.WriteFailure(wrong.Message);
+                return WrongCommandLine;
+            case CommandLine.Run run:
+                return await RunAsync(run.Options, console);
+            case var other:
+                throw new InvalidOperationException($"Unknown command line {other.GetType().Name}.");
+        }
+    }
+
+    /// <summary>The host's own settings: quiet logs on standard error, limits, a short farewell.</summary>
+    public static WebApplicationBuilder CreateBuilder(ShopOptions options)
+    {
+        // The page lies beside the program, wherever it is started from.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+            EnvironmentName = Environments.Production,
+        });
+        builder.WebHost.UseUrls([.. options.Urls]);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = BodyBytesMax);
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(format => format.SingleLine = true);
+        builder.Logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
+            log => log.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+
+        // A failed start is said in one line by RunAsync; the host would print its stack as well.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1.5));
+        builder.Services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
+        builder.Services.AddOpenApi();
+        return builder;
+    }
+
+    /// <summary>What queries and pages need.</summary>
+    public static void AddShopView(this IServiceCollection services)
+    {
+        services.AddSingleton<ShopView>();
+        services.AddSingleton<StatsSource>();
+        services.AddSingleton<LiveEndpoint>();
+        services.AddSingleton<ReplayProgress>();
+        services.AddSingleton<Readiness>();
+        services.AddSingleton(provider => new ViewReader(
+            provider.GetRequiredService<Engine>,
+            provider.GetRequiredService<EventRegistry>(),
+            provider.GetRequiredService<ShopView>(),
+            provider.GetRequiredService<LiveFeed>(),
+            provider.GetRequiredService<ILogger<ViewReader>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<ViewReader>());
+    }
+
+    /// <summary>What places orders: the use cases, and those who use them without HTTP.</summary>
+    public static void AddCustomers(this IServiceCollection services, Random random)
+    {
+        services.AddSingleton(provider => new OrderIds(new Random(random.Next()), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new StockCommandIds(new Random(random.Next()), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider =>
+        {
+            var view = provider.GetRequiredService<ShopView>();
+            return new PlaceOrder(
+                provider.GetRequiredService<Engine>(),
+                Publisher(provider, OrderTopics.Source),
+                provider.GetRequiredService<OrderIds>(),
+                sku => view.FindStock(sku)?.Price,
+                provider.GetRequiredService<ShopOptions>().Currency);
+        });
+        services.AddSingleton(provider => new SetStock(provider.GetRequiredService<Engine>(), Publisher(provider, InventoryTopics.Source)));
+        services.AddSingleton<Catalogue>();
+        services.AddSingleton<Replay>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SimulatedCustomers>(provider, new Random(random.Next())));
+        services.AddSingleton<CustomersHost>();
+        services.AddHostedService(provider => provider.GetRequiredService<CustomersHost>());
+    }
+
+    private static EventPublisher Publisher(IServiceProvider provider, string source) =>
+        new(provider.GetRequiredService<EventRegistry>(), source, provider.GetRequiredService<TimeProvider>());
+
+    private static async Task<int> RunAsync(ShopOptions options, ShopConsole console)
+    {
+        try
+        {
+            await using var app = Program.Build(options, console);
+            await app.StartAsync();
+            var urls = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses;
+            console.WriteOpened(urls, options.DataDirectory);
+            await app.WaitForShutdownAsync();
+            return Done;
+        }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.DirectoryLocked)
+        {
+            console.WriteFailure($"The data folder {options.DataDirectory} is in use by another process: end it, or choose another folder with --data.");
+            return DataInUse;
+        }
+        catch (IOException failure) when (IsAddressInUse(failure))
+        {
+            console.WriteFailure($"{string.Join(" or ", options.Urls)} is in use by another program: end it, or choose another address with --urls.");
+            return PortInUse;
+        }
+        catch (Exception failure) when (failure is MillraceException or IOException or UnauthorizedAccessException or SocketException)
+        {
+            console.WriteFailure($"The shop cannot run: {failure.Message}");
+            return Failed;
+        }
+    }
+
+    private static bool IsAddressInUse(IOException failure) =>
+        failure.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException
+        || failure.InnerException is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse };
+}
