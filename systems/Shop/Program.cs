@@ -2,13 +2,11 @@ using System.Security.Cryptography;
 using Millrace;
 using Millrace.Log;
 using Shop.Api;
-using Shop.Customers;
 using Shop.Inventory;
 using Shop.Live;
 using Shop.Notifications;
 using Shop.Orders;
 using Shop.Payments;
-using Shop.View;
 
 namespace Shop;
 

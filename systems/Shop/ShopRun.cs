@@ -120,7 +120,7 @@ internal static class ShopRun
         {
             await using var app = Program.Build(options, console);
             await app.StartAsync();
-            var urls = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses;
+            var urls = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
             console.WriteOpened(urls, options.DataDirectory);
             await app.WaitForShutdownAsync();
             return Done;

@@ -54,7 +54,7 @@ internal static class ShopEndpoints
 internal sealed class Readiness(CustomersHost customers, ViewReader reader, ProcessorRuntime runtime)
 {
     /// <summary>True until the view has caught up with what was there at the start, and there is something to sell.</summary>
-    public bool IsStarting => !customers.IsOpen;
+    public bool IsStarting => !customers.Opened.IsCompleted;
 
     /// <summary>Why it cannot serve, or null when it can.</summary>
     public string? Reason

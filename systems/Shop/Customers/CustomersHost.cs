@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Millrace;
-using Shop.Api;
 using Shop.View;
 
 namespace Shop.Customers;
@@ -13,16 +12,16 @@ namespace Shop.Customers;
 internal sealed class CustomersHost(
     IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console) : BackgroundService
 {
-    private volatile bool _isOpen;
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>True once there is something to sell.</summary>
-    public bool IsOpen => _isOpen;
+    /// <summary>Completes once there is something to sell.</summary>
+    public Task Opened => _opened.Task;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.WhenAll(StartedAsync(stoppingToken), view.Opened).WaitAsync(stoppingToken);
         await services.GetRequiredService<Catalogue>().StockAsync(stoppingToken);
-        _isOpen = true;
+        _opened.SetResult();
 
         if (options.OrdersFile is { } path)
         {
