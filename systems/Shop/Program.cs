@@ -48,7 +48,7 @@ internal static class Program
         // POST -> orders.created -> Payments -> payments.done -> Inventory -> inventory.requests -> Stock -> inventory.rsrvd
         //      -> Orders -> orders.updated -> Notifications; and Stock -> inventory.rsrvd -> Payments (refund) -> payments.done -> Orders.
         services.AddMillrace(millrace => millrace
-            .UseEngine(async (_, cancellation) => await LogEngine.OpenAsync(Path.Combine(options.DataDirectory, "log"), cancellation: cancellation))
+            .UseEmbeddedLog(Path.Combine(options.DataDirectory, "log"))
             .ConfigureRuntime(runtime => runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
             .AddShopTopics()
             .AddOrders()

@@ -27,7 +27,7 @@ namespace Shop;
 internal sealed partial class ShopJson : JsonSerializerContext;
 
 /// <summary>How the HTTP interface and the live feed are written as JSON: the same, but with nulls, so that a field is always there.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(OrderRequest))]
 [JsonSerializable(typeof(StockRequest))]
 [JsonSerializable(typeof(OrderAccepted))]

@@ -119,7 +119,7 @@ internal static class ShopRun
         try
         {
             await using var app = Program.Build(options, console);
-            await app.StartAsync();
+            await StartAsync(app);
             var urls = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
             console.WriteOpened(urls, options.DataDirectory);
             await app.WaitForShutdownAsync();
@@ -139,6 +139,20 @@ internal static class ShopRun
         {
             console.WriteFailure($"The shop cannot run: {failure.Message}");
             return Failed;
+        }
+    }
+
+    /// <summary>Starts, or stops in good order what a start that failed half-way had begun.</summary>
+    private static async Task StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.StopAsync();
+            throw;
         }
     }
 

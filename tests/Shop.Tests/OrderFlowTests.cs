@@ -121,14 +121,15 @@ public sealed class OrderFlowTests
 
         var (key, value) = await FirstRecordAsync(shop.Engine, "orders.created");
         Assert.Equal(accepted.OrderId, key);
-        Assert.Matches(
-            $$"""
-            ^\{"specversion":"1\.0","id":"evt-{{accepted.OrderId}}","source":"/services/order-service","type":"com\.ecommerce\.orders\.order\.created","time":"[^"]+Z","datacontenttype":"application/json",
-            """.Trim() + ".*" + System.Text.RegularExpressions.Regex.Escape(
-            $$"""
-            "data":{"orderId":"{{accepted.OrderId}}","customerId":"CUST-789","items":[{"sku":"PROD-001","quantity":2,"price":29.99},{"sku":"PROD-002","quantity":1,"price":49.99}],"totalAmount":109.97,"shippingAddress":{"street":"123 Main St","city":"Seattle","country":"US"}}}
-            """.Trim()) + "$",
-            value);
+        var envelope = $$$"""
+            {"specversion":"1.0","id":"evt-{{{accepted.OrderId}}}","source":"/services/order-service","type":"com.ecommerce.orders.order.created","time":"
+            """;
+        var data = $$$"""
+            "data":{"orderId":"{{{accepted.OrderId}}}","customerId":"CUST-789","items":[{"sku":"PROD-001","quantity":2,"price":29.99},{"sku":"PROD-002","quantity":1,"price":49.99}],"totalAmount":109.97,"shippingAddress":{"street":"123 Main St","city":"Seattle","country":"US"}}}
+            """;
+        Assert.StartsWith(envelope, value, StringComparison.Ordinal);
+        Assert.Contains("Z\",\"datacontenttype\":\"application/json\",", value, StringComparison.Ordinal);
+        Assert.EndsWith(data, value, StringComparison.Ordinal);
     }
 
     internal static async Task<(string Key, string Value)> FirstRecordAsync(Engine engine, string topic)
