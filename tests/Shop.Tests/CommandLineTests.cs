@@ -37,11 +37,11 @@ public sealed class CommandLineTests
     [InlineData("--exit-when-done", "--exit-when-done needs a replay")]
     [InlineData("--exit-when-done=1", "--exit-when-done takes no value")]
     [InlineData("--currency usd", "--currency is 'usd'")]
-    public void A_wrong_line_is_named_with_its_value_and_ends_with_2(string line, string message)
+    public async Task A_wrong_line_is_named_with_its_value_and_ends_with_2(string line, string message)
     {
         var output = new StringWriter();
 
-        var code = ShopRun.RunAsync(line.Split(' '), new ShopConsole(output, output, isTerminal: false)).Result;
+        var code = await ShopRun.RunAsync(line.Split(' '), new ShopConsole(output, output, isTerminal: false));
 
         Assert.Equal(ShopRun.WrongCommandLine, code);
         Assert.StartsWith(message, output.ToString(), StringComparison.Ordinal);

@@ -100,9 +100,9 @@ internal sealed class RunningShop : IAsyncDisposable
 
     public static string Order(string customerId, params (string Sku, int Quantity)[] lines)
     {
-        var items = string.Join(',', lines.Select(line => $$$"""{"sku":"{{{line.Sku}}}","quantity":{{{line.Quantity}}}}"""));
-        return $$"""
-            {"customerId":"{{customerId}}","currency":"USD","items":[{{items}}],
+        var items = string.Join(',', lines.Select(line => "{\"sku\":\"" + line.Sku + "\",\"quantity\":" + line.Quantity + "}"));
+        return $$$"""
+            {"customerId":"{{{customerId}}}","currency":"USD","items":[{{{items}}}],
              "shippingAddress":{"street":"123 Main St","city":"Seattle","country":"US"}}
             """;
     }
