@@ -1,8 +1,8 @@
 namespace Millrace.Messaging;
 
 /// <summary>
-/// The names around dead letters. A dead letter is the record as it was read (key, value, time and headers unchanged), followed by the headers
-/// named here, in the topic <see cref="TopicOf"/> names.
+/// The names around dead letters. A dead letter is the record as it was read (key, value, time and headers unchanged), followed by the
+/// headers named here, in the topic <see cref="TopicOf"/> names.
 /// </summary>
 public static class DeadLetters
 {

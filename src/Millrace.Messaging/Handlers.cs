@@ -13,8 +13,10 @@ public static class Handlers
     /// <param name="name">The processor's name, which is its consumer group's id: 1 to 249 of <c>[a-zA-Z0-9._-]</c>.</param>
     /// <param name="registry">The types of event.</param>
     /// <param name="define">Says what the group reads, keeps and does.</param>
-    /// <param name="services">Where services that handlers take as parameters come from, resolved here, once; also the logger factory.</param>
-    /// <exception cref="ArgumentException">The definition has a mistake; the message names the handler, the parameter and the type.</exception>
+    /// <param name="services">Where services that handlers take as parameters come from, resolved here, once; also the logger
+    /// factory.</param>
+    /// <exception cref="ArgumentException">The definition has a mistake; the message names the handler, the parameter and the
+    /// type.</exception>
     public static Processor Define(string name, EventRegistry registry, Action<HandlersBuilder> define, IServiceProvider? services = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);

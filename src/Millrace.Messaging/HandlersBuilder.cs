@@ -71,7 +71,9 @@ public sealed class HandlersBuilder
         return this;
     }
 
-    /// <summary>The CloudEvents source of the events that the handlers say, such as <c>/services/payment-service</c>. Needed when they say any.</summary>
+    /// <summary>
+    /// The CloudEvents source of the events that the handlers say, such as <c>/services/payment-service</c>. Needed when they say any.
+    /// </summary>
     public HandlersBuilder WithSource(string source)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
@@ -80,8 +82,9 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>
-    /// How many keys may be worked on at once in each partition, 1 to <see cref="ParallelismMax"/>, 16 by default. It matters to handlers that
-    /// wait for something; one that does not wait ends before the next begins. The events of one key are always handled one after the other.
+    /// How many keys may be worked on at once in each partition, 1 to <see cref="ParallelismMax"/>, 16 by default. It matters to handlers
+    /// that wait for something; one that does not wait ends before the next begins. The events of one key are always handled one after the
+    /// other.
     /// </summary>
     public HandlersBuilder WithParallelism(int keys)
     {
@@ -92,7 +95,8 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>Keeps a value per key, for handlers with a parameter <see cref="State{T}"/>. One store per type.</summary>
-    /// <param name="store">The store's name, unique in the group: 1 to 100 of <c>[a-zA-Z0-9._-]</c>, not beginning with <c>seen</c>.</param>
+    /// <param name="store">The store's name, unique in the group: 1 to 100 of <c>[a-zA-Z0-9._-]</c>, not beginning with
+    /// <c>seen</c>.</param>
     /// <param name="type">How the value is written as JSON, from a source-generated context.</param>
     public HandlersBuilder WithState<T>(string store, JsonTypeInfo<T> type)
         where T : notnull
@@ -111,9 +115,9 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>
-    /// How often an event is tried before it becomes a dead letter, and how long to wait after the first failure; each further pause is twice as
-    /// long, up to <see cref="RetryDelayMax"/>. Three attempts and 200 ms by default. Events of the same key wait meanwhile, and so does the end
-    /// of the batch.
+    /// How often an event is tried before it becomes a dead letter, and how long to wait after the first failure; each further pause is
+    /// twice as long, up to <see cref="RetryDelayMax"/>. Three attempts and 200 ms by default. Events of the same key wait meanwhile, and
+    /// so does the end of the batch.
     /// </summary>
     /// <param name="attempts">1 to <see cref="AttemptsMax"/>; 1 means no second try.</param>
     /// <param name="firstDelay">0 to <see cref="RetryDelayMax"/>.</param>
@@ -128,12 +132,13 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>
-    /// How long a handled event is remembered by its source and id, so that a second delivery of it does nothing. Remembering an event takes about
-    /// 16 bytes on disk and 40 in memory.
+    /// How long a handled event is remembered by its source and id, so that a second delivery of it does nothing. Remembering an event
+    /// takes about 16 bytes on disk and 40 in memory.
     /// </summary>
     /// <param name="retention">More than zero, at most <see cref="DeduplicationMax"/>; 7 days by default.</param>
     /// <param name="eventsMax">
-    /// How many events each partition remembers at most, 1 to <see cref="RememberedEventsMax"/>, 10,000,000 by default. Beyond it the oldest are
+    /// How many events each partition remembers at most, 1 to <see cref="RememberedEventsMax"/>, 10,000,000 by default. Beyond it the
+    /// oldest are
     /// forgotten early, which <see cref="HandlerTelemetryNames.ForgottenEarly"/> counts.
     /// </param>
     public HandlersBuilder WithDeduplication(TimeSpan retention, int eventsMax = 10_000_000)
@@ -147,9 +152,10 @@ public sealed class HandlersBuilder
     }
 
     /// <summary>
-    /// Adds a handler: a static method, a lambda, or an instance's method. Its first parameter is the event's record type; then, in any order, any
-    /// of <see cref="MessageContext"/>, <see cref="State{T}"/>, <see cref="CancellationToken"/>, <see cref="TimeProvider"/> (the runtime's clock)
-    /// and services. It returns the events to say: nothing, one (null for none), a sequence of them, or a task of any of these.
+    /// Adds a handler: a static method, a lambda, or an instance's method. Its first parameter is the event's record type; then, in any
+    /// order, any of <see cref="MessageContext"/>, <see cref="State{T}"/>, <see cref="CancellationToken"/>, <see cref="TimeProvider"/> (the
+    /// runtime's clock) and services. It returns the events to say: nothing, one (null for none), a sequence of them, or a task of any of
+    /// these.
     /// </summary>
     public HandlersBuilder Handle(Delegate handler)
     {

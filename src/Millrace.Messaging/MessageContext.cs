@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Millrace.Messaging;
 
-/// <summary>Where an event comes from and how often it was tried: a parameter for handlers that want to know. Immutable; it may be kept.</summary>
+/// <summary>
+/// Where an event comes from and how often it was tried: a parameter for handlers that want to know. Immutable; it may be kept.
+/// </summary>
 public sealed record MessageContext
 {
     /// <summary>The name of the handlers, which is their consumer group.</summary>
@@ -41,15 +43,17 @@ public sealed record MessageContext
     public int Attempt { get; init; } = 1;
 
     /// <summary>
-    /// A key for calls to the outside world, 32 characters of <c>[0-9a-f]</c>: the same for every attempt at this event by this group, also after
-    /// a crash, and another one for any other event or group. A handler that makes several calls appends a word of its own to each.
+    /// A key for calls to the outside world, 32 characters of <c>[0-9a-f]</c>: the same for every attempt at this event by this group, also
+    /// after a crash, and another one for any other event or group. A handler that makes several calls appends a word of its own to each.
     /// </summary>
-    /// <remarks>The first 16 bytes of SHA-256 over group, source and id, each as UTF-8 behind its length (32 bits, little endian).</remarks>
+    /// <remarks>The first 16 bytes of SHA-256 over group, source and id, each as UTF-8 behind its length (32 bits, little
+    /// endian).</remarks>
     public string IdempotencyKey
     {
         get
         {
-            var parts = new byte[3 * sizeof(int) + Encoding.UTF8.GetByteCount(Group) + Encoding.UTF8.GetByteCount(Source) + Encoding.UTF8.GetByteCount(EventId)];
+            var utf8 = Encoding.UTF8;
+            var parts = new byte[3 * sizeof(int) + utf8.GetByteCount(Group) + utf8.GetByteCount(Source) + utf8.GetByteCount(EventId)];
             var length = 0;
             Append(parts, ref length, Group);
             Append(parts, ref length, Source);

@@ -1,12 +1,13 @@
 namespace Millrace.Messaging;
 
 /// <summary>
-/// The state of an event's key as a handler sees it: read <see cref="Value"/>, assign it to keep another one, assign null or call
-/// <see cref="Remove"/> to forget it. What was assigned is kept in the same commit as the event's position and the events said, or not at all.
+/// The state of an event's key as a handler sees it: read <see cref="Value"/>, assign it to keep another one, assign null or call <see
+/// cref="Remove"/> to forget it. What was assigned is kept in the same commit as the event's position and the events said, or not at all.
 /// Use an immutable record: a value that is changed in place, without an assignment, is not kept. Not thread safe.
 /// </summary>
 /// <typeparam name="T">The state's type, registered by <see cref="HandlersBuilder.WithState{T}"/>.</typeparam>
-/// <remarks>A test calls a handler with <c>new State&lt;T&gt;()</c> for a new key or <c>new State&lt;T&gt;(value)</c> for a known one.</remarks>
+/// <remarks>A test calls a handler with <c>new State&lt;T&gt;()</c> for a new key or <c>new State&lt;T&gt;(value)</c> for a known
+/// one.</remarks>
 public sealed class State<T>
     where T : notnull
 {
@@ -32,7 +33,9 @@ public sealed class State<T>
     /// <summary>Whether a value was assigned or removed since this object was made.</summary>
     public bool IsChanged { get; private set; }
 
-    /// <summary>The value; the default of <typeparamref name="T"/> (null for a class) when there is none. Assigning null removes it.</summary>
+    /// <summary>
+    /// The value; the default of <typeparamref name="T"/> (null for a class) when there is none. Assigning null removes it.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Assigned after the handler had ended, when nothing could be kept any more.</exception>
     public T? Value
     {
@@ -51,7 +54,8 @@ public sealed class State<T>
         if (_isClosed)
         {
             throw new InvalidOperationException(
-                $"State<{typeof(T).Name}> was changed after its handler had ended, when it could not be kept any more: await all work within the handler.");
+                $"State<{typeof(T).Name}> was changed after its handler had ended, when it could not be kept any more: await all work " +
+                "within the handler.");
         }
 
         (_value, HasValue, IsChanged) = (value, hasValue, true);

@@ -1,9 +1,9 @@
 namespace Millrace;
 
 /// <summary>
-/// What becomes durable together or not at all: records on any partitions, positions read, keyed state, and the expectations that must hold.
-/// Fill it, hand it to <see cref="Engine.CommitAsync"/> or <see cref="OwnedPartition.CommitAsync"/>, await the result, dispose it.
-/// An engine never changes it but for stamping offsets into its batches. Not thread safe.
+/// What becomes durable together or not at all: records on any partitions, positions read, keyed state, and the expectations that must
+/// hold. Fill it, hand it to <see cref="Engine.CommitAsync"/> or <see cref="OwnedPartition.CommitAsync"/>, await the result, dispose it. An
+/// engine never changes it but for stamping offsets into its batches. Not thread safe.
 /// </summary>
 public sealed class Commit : IDisposable
 {
@@ -18,7 +18,9 @@ public sealed class Commit : IDisposable
     /// <summary>The positions, one per topic at most. Only an <see cref="OwnedPartition"/> may commit positions.</summary>
     public IReadOnlyList<TopicPosition> Positions => _positions;
 
-    /// <summary>The changes of keyed state in order; a later one of the same key wins. Only an <see cref="OwnedPartition"/> may commit them.</summary>
+    /// <summary>
+    /// The changes of keyed state in order; a later one of the same key wins. Only an <see cref="OwnedPartition"/> may commit them.
+    /// </summary>
     public IReadOnlyList<StateChange> Changes => _changes;
 
     /// <summary>The versions of event streams that must hold, else nothing of this commit happens.</summary>
@@ -144,8 +146,8 @@ public abstract record CommitResult
 }
 
 /// <summary>
-/// An idempotent producer: the engine drops what it sends twice and refuses what an older owner of the same name sends. One append at a time
-/// per partition keeps its order; <see cref="Engine.AppendAsync"/> numbers the batches. Not thread safe.
+/// An idempotent producer: the engine drops what it sends twice and refuses what an older owner of the same name sends. One append at a
+/// time per partition keeps its order; <see cref="Engine.AppendAsync"/> numbers the batches. Not thread safe.
 /// </summary>
 /// <param name="name">The producer's stable name.</param>
 /// <param name="id">The id that the engine gave to the name.</param>
@@ -163,7 +165,9 @@ public sealed class Producer(string name, long id, short epoch)
     /// <summary>The epoch that stands in its batches.</summary>
     public short Epoch { get; } = epoch;
 
-    /// <summary>The sequence number that the next record to a partition gets; 0 at first in each epoch. Repeat a number to send a batch again.</summary>
+    /// <summary>
+    /// The sequence number that the next record to a partition gets; 0 at first in each epoch. Repeat a number to send a batch again.
+    /// </summary>
     public int NextSequence(TopicPartition target) => _nextSequences.GetValueOrDefault(target);
 
     /// <summary>Moves the sequence on, once a batch is acknowledged.</summary>

@@ -3,7 +3,9 @@ using System.Numerics;
 
 namespace Millrace;
 
-/// <summary>CRC-32C (Castagnoli, RFC 3720 appendix B.4) as in RecordBatch v2. Uses the processor's instruction where there is one. Thread safe.</summary>
+/// <summary>
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4) as in RecordBatch v2. Uses the processor's instruction where there is one. Thread safe.
+/// </summary>
 public static class Crc32C
 {
     /// <summary>The checksum of the bytes.</summary>

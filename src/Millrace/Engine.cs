@@ -8,8 +8,8 @@ public sealed record EngineCapabilities
 }
 
 /// <summary>
-/// The contract of every engine: topics, atomic commits, reads, consumer groups. The embedded log, Kafka and the simulated log pass the same
-/// test suite. All members are thread safe unless said otherwise. Only a composition root chooses an engine.
+/// The contract of every engine: topics, atomic commits, reads, consumer groups. The embedded log, Kafka and the simulated log pass the
+/// same test suite. All members are thread safe unless said otherwise. Only a composition root chooses an engine.
 /// </summary>
 public abstract class Engine : IAsyncDisposable
 {
@@ -19,7 +19,8 @@ public abstract class Engine : IAsyncDisposable
     /// <summary>Creates a topic, durably.</summary>
     /// <exception cref="ArgumentException">The specification breaks a rule.</exception>
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicExists"/> when there is one of that name.</exception>
-    public abstract ValueTask<TopicDescription> CreateTopicAsync(TopicSpecification specification, CancellationToken cancellation = default);
+    public abstract ValueTask<TopicDescription> CreateTopicAsync(
+        TopicSpecification specification, CancellationToken cancellation = default);
 
     /// <summary>All topics, ordered by name (ordinal).</summary>
     public abstract ValueTask<IReadOnlyList<TopicDescription>> ListTopicsAsync(CancellationToken cancellation = default);
@@ -32,7 +33,8 @@ public abstract class Engine : IAsyncDisposable
     public abstract ValueTask DeleteTopicAsync(string topic, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Commits records and expectations atomically, without a group. Returns when they are durable by each topic's <see cref="Durability"/>.
+    /// Commits records and expectations atomically, without a group. Returns when they are durable by each topic's <see
+    /// cref="Durability"/>.
     /// </summary>
     /// <exception cref="MillraceException">
     /// <see cref="FailureCodes.TopicNotFound"/>, <see cref="FailureCodes.Fenced"/>, <see cref="FailureCodes.SequenceGap"/>,
@@ -48,7 +50,8 @@ public abstract class Engine : IAsyncDisposable
     /// <summary>Opens a reader of one partition, outside any group.</summary>
     /// <param name="source">The partition.</param>
     /// <param name="offset">Where to begin: from the partition's start to its end offset.</param>
-    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/> or <see cref="FailureCodes.OffsetOutOfRange"/>.</exception>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/> or <see
+    /// cref="FailureCodes.OffsetOutOfRange"/>.</exception>
     public abstract PartitionReader OpenReader(TopicPartition source, long offset);
 
     /// <summary>
@@ -63,8 +66,8 @@ public abstract class Engine : IAsyncDisposable
     public abstract ValueTask<IReadOnlyList<string>> ListGroupsAsync(CancellationToken cancellation = default);
 
     /// <summary>
-    /// How far a group is behind, per partition of the topics that it has committed positions for or is subscribed to. A partition without a
-    /// position counts from its start offset.
+    /// How far a group is behind, per partition of the topics that it has committed positions for or is subscribed to. A partition without
+    /// a position counts from its start offset.
     /// </summary>
     public abstract ValueTask<IReadOnlyList<PartitionLag>> DescribeLagAsync(string group, CancellationToken cancellation = default);
 
@@ -100,7 +103,9 @@ public abstract class Engine : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Appends one batch to one partition and returns the offset of its first record. With a producer it is numbered and idempotent.</summary>
+    /// <summary>
+    /// Appends one batch to one partition and returns the offset of its first record. With a producer it is numbered and idempotent.
+    /// </summary>
     public async ValueTask<long> AppendAsync(
         TopicPartition target, Action<RecordBatchBuilder> fill, Producer? producer = null, CancellationToken cancellation = default)
     {
@@ -127,10 +132,12 @@ public abstract class PartitionReader : IDisposable
     public abstract long Offset { get; }
 
     /// <summary>
-    /// Takes what is there, at most about <paramref name="bytesMax"/> bytes but at least one whole batch; null when the reader is at the end.
+    /// Takes what is there, at most about <paramref name="bytesMax"/> bytes but at least one whole batch; null when the reader is at the
+    /// end.
     /// </summary>
     /// <exception cref="MillraceException">
-    /// <see cref="FailureCodes.OffsetOutOfRange"/> when retention passed the reader, <see cref="FailureCodes.TopicNotFound"/> when the topic was
+    /// <see cref="FailureCodes.OffsetOutOfRange"/> when retention passed the reader, <see cref="FailureCodes.TopicNotFound"/> when the
+    /// topic was
     /// deleted, <see cref="FailureCodes.Corrupt"/>, <see cref="FailureCodes.Stopped"/>.
     /// </exception>
     public abstract FetchedRecords? TryRead(int bytesMax);

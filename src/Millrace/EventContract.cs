@@ -18,8 +18,8 @@ public sealed record EventSettings<T>
 }
 
 /// <summary>
-/// One registered event type: the C# record that its data is, the topic and the key by which it is said. Of an old version all but
-/// <see cref="Type"/> are those of the current version that it is lifted to. Immutable and thread safe.
+/// One registered event type: the C# record that its data is, the topic and the key by which it is said. Of an old version all but <see
+/// cref="Type"/> are those of the current version that it is lifted to. Immutable and thread safe.
 /// </summary>
 public abstract class EventContract
 {

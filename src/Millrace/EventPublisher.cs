@@ -78,9 +78,9 @@ public sealed class EventPublisher
     public string Source { get; }
 
     /// <summary>
-    /// Says an event within a processor's call. Its id derives from this source, the cause and the ordinal; its correlation is the
-    /// cause's, or the cause's id when it has none; its causation is the cause's id; its trace context is that of
-    /// <see cref="Activity.Current"/>, else the cause's.
+    /// Says an event within a processor's call. Its id derives from this source, the cause and the ordinal; its correlation is the cause's,
+    /// or the cause's id when it has none; its causation is the cause's id; its trace context is that of <see cref="Activity.Current"/>,
+    /// else the cause's.
     /// </summary>
     /// <param name="scope">The processor's scope.</param>
     /// <param name="data">The data, of a class in the registry.</param>

@@ -119,8 +119,8 @@ public sealed class EventRegistryBuilder
     }
 
     /// <summary>
-    /// Adds an old version of an event type: it is read and lifted, never said. The lift leads to a class that is registered as current,
-    /// or to another old version, which is lifted in turn.
+    /// Adds an old version of an event type: it is read and lifted, never said. The lift leads to a class that is registered as current, or
+    /// to another old version, which is lifted in turn.
     /// </summary>
     /// <param name="type">The CloudEvents type that the old events have.</param>
     /// <param name="data">How their data is read.</param>

@@ -49,9 +49,7 @@ public abstract class GroupMember : IAsyncDisposable
     /// </summary>
     public abstract ValueTask ReleaseAsync(OwnedPartition partition, CancellationToken cancellation = default);
 
-    /// <summary>
-    /// Leaves the group; what it still owned goes to the others, fenced at once.
-    /// </summary>
+    /// <summary>Leaves the group; what it still owned goes to the others, fenced at once.</summary>
     public abstract ValueTask DisposeAsync();
 }
 
@@ -77,12 +75,9 @@ public abstract record AssignmentChange
 
 /// <summary>
 /// The ownership of one partition number across a group's topics, with the keyed state that belongs to it. Its epoch fences the owner
-/// before it.
-/// Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way. Once a commit fails
-/// or
-/// conflicts, those called after it fail with <see cref="FailureCodes.CommitAborted"/> and change nothing, until the state is restored
-/// again: they
-/// were made on top of what it should have changed.
+/// before it. Restore first, then read and commit. Commits are applied in the order of the calls; more than one may be under way. Once a
+/// commit fails or conflicts, those called after it fail with <see cref="FailureCodes.CommitAborted"/> and change nothing, until the state
+/// is restored again: they were made on top of what it should have changed.
 /// </summary>
 public abstract class OwnedPartition
 {
@@ -97,8 +92,7 @@ public abstract class OwnedPartition
 
     /// <summary>
     /// Brings the keyed state here; quick on the embedded engine, a replay of the changelog's tail on Kafka. Again after a commit that
-    /// failed, once
-    /// none is under way: then positions and state are those of the last commit that succeeded.
+    /// failed, once none is under way: then positions and state are those of the last commit that succeeded.
     /// </summary>
     public abstract ValueTask RestoreAsync(CancellationToken cancellation = default);
 

@@ -83,12 +83,9 @@ public static class MillraceServices
 {
     /// <summary>
     /// Adds an engine, topics and processors to a host; may be called several times, and all calls add up. A hosted service opens the
-    /// engine and
-    /// ensures the topics before any other hosted service starts, starts the processors, stops them when the host stops, and disposes the
-    /// engine
-    /// when everything has stopped. <see cref="Engine"/> and <see cref="ProcessorRuntime"/> can be injected from the start on; before it,
-    /// asking
-    /// for one throws an <see cref="InvalidOperationException"/>.
+    /// engine and ensures the topics before any other hosted service starts, starts the processors, stops them when the host stops, and
+    /// disposes the engine when everything has stopped. <see cref="Engine"/> and <see cref="ProcessorRuntime"/> can be injected from the
+    /// start on; before it, asking for one throws an <see cref="InvalidOperationException"/>.
     /// </summary>
     public static IServiceCollection AddMillrace(this IServiceCollection services, Action<MillraceBuilder> configure)
     {

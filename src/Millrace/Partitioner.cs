@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Millrace;
 
 /// <summary>
-/// Places a key on a partition as Kafka's Java clients do: murmur2 with Kafka's seed, made positive, modulo the partition count.
-/// A key therefore lands on the same partition on every engine and from every client. Thread safe.
+/// Places a key on a partition as Kafka's Java clients do: murmur2 with Kafka's seed, made positive, modulo the partition count. A key
+/// therefore lands on the same partition on every engine and from every client. Thread safe.
 /// </summary>
 public static class Partitioner
 {

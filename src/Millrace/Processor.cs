@@ -2,8 +2,7 @@ namespace Millrace;
 
 /// <summary>
 /// What reacts to events, described: its group, its topics, and how to make the part that works on one partition. Handlers, projections,
-/// stream
-/// operators and queries all become one of these. Immutable.
+/// stream operators and queries all become one of these. Immutable.
 /// </summary>
 public sealed record Processor
 {
@@ -15,8 +14,7 @@ public sealed record Processor
 
     /// <summary>
     /// Makes the part that works on one partition, once its state is restored; called again after each failure, on any thread. The scope
-    /// may be
-    /// used during the call: what is put or set then is part of the first commit.
+    /// may be used during the call: what is put or set then is part of the first commit.
     /// </summary>
     public required Func<ProcessorScope, IPartitionProcessor> Create { get; init; }
 
@@ -39,11 +37,10 @@ public sealed record Processor
 public readonly record struct CompanionTopic(string Name, string Of);
 
 /// <summary>
-/// The part of a processor that works on one partition. The runtime calls it from one loop: never two calls at a time.
-/// What it does through its <see cref="ProcessorScope"/> during a call becomes durable with the positions of that call's records, or not
-/// at all.
-/// A call that throws ends this instance: the partition starts again from its last commit with a new one. An instance that is
-/// <see cref="IAsyncDisposable"/> or <see cref="IDisposable"/> is disposed when its work ends, for whatever reason.
+/// The part of a processor that works on one partition. The runtime calls it from one loop: never two calls at a time. What it does through
+/// its <see cref="ProcessorScope"/> during a call becomes durable with the positions of that call's records, or not at all. A call that
+/// throws ends this instance: the partition starts again from its last commit with a new one. An instance that is <see
+/// cref="IAsyncDisposable"/> or <see cref="IDisposable"/> is disposed when its work ends, for whatever reason.
 /// </summary>
 public interface IPartitionProcessor
 {
@@ -55,8 +52,7 @@ public interface IPartitionProcessor
 
     /// <summary>
     /// A commit is about to be made of the calls since the last one: state that is kept as objects is written to the scope now, dirty keys
-    /// only.
-    /// Several calls may share one commit.
+    /// only. Several calls may share one commit.
     /// </summary>
     void BeforeCommit()
     {
@@ -70,9 +66,8 @@ public interface IPartitionProcessor
 public readonly record struct DueTimer(string Name, ReadOnlyMemory<byte> Key, DateTimeOffset Due);
 
 /// <summary>
-/// One partition's window on the runtime: its keyed state as of the calls so far, its timers, and what it says. Use it only within calls
-/// of its
-/// <see cref="IPartitionProcessor"/>. Store names that begin with <c>$</c> are the runtime's own: every member refuses them with an
+/// One partition's window on the runtime: its keyed state as of the calls so far, its timers, and what it says. Use it only within calls of
+/// its <see cref="IPartitionProcessor"/>. Store names that begin with <c>$</c> are the runtime's own: every member refuses them with an
 /// <see cref="ArgumentException"/>. Not thread safe.
 /// </summary>
 public abstract class ProcessorScope
@@ -100,8 +95,7 @@ public abstract class ProcessorScope
 
     /// <summary>
     /// Sets the timer of that name and key; an earlier setting of it is replaced. It fires once, at or after the time, also after a
-    /// restart. Due
-    /// timers fire in order of time, then name (ordinal), then key bytes.
+    /// restart. Due timers fire in order of time, then name (ordinal), then key bytes.
     /// </summary>
     /// <exception cref="ArgumentException">The name is empty or longer than 255 bytes of UTF-8.</exception>
     /// <exception cref="MillraceException">The partition has too many timers (<see cref="FailureCodes.TooLarge"/>).</exception>

@@ -6,10 +6,9 @@ namespace Millrace;
 
 /// <summary>
 /// Runs processors on an engine. It joins their groups, restores the state of each partition that it gets, and then reads, processes and
-/// commits: one
-/// loop per partition, in order, exactly once. What failed starts again from its last commit after a pause, while others go on. It owns
-/// all of this
-/// work: when <see cref="StopAsync"/> has returned, nothing of it runs any more. Thread safe. It does not own the engine.
+/// commits: one loop per partition, in order, exactly once. What failed starts again from its last commit after a pause, while others go
+/// on. It owns all of this work: when <see cref="StopAsync"/> has returned, nothing of it runs any more. Thread safe. It does not own the
+/// engine.
 /// </summary>
 public sealed class ProcessorRuntime : IAsyncDisposable
 {
@@ -52,9 +51,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     public IReadOnlyList<ProcessorStatus> Statuses => [.. _members.Select(member => member.Status())];
 
     /// <summary>
-    /// Creates the processors' companion topics, joins the groups and starts the loops; returns when all groups are joined. When one
-    /// cannot be joined,
-    /// nothing is left running.
+    /// Creates the processors' companion topics, joins the groups and starts the loops; returns when all groups are joined. When one cannot
+    /// be joined, nothing is left running.
     /// </summary>
     /// <exception cref="MillraceException">A topic is missing (<see cref="FailureCodes.TopicNotFound"/>), or the engine failed.</exception>
     /// <exception cref="ArgumentException">A processor's topics break a rule of its group, such as unequal partition counts with
@@ -84,10 +82,9 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops: nothing more is read, batches in hand are finished and committed, partitions given up, groups left. What is not done by
-    /// <see cref="ProcessorRuntimeOptions.StopDeadline"/>, or when the token is cancelled, is cancelled and will be processed again by
-    /// whoever gets the
-    /// partition. Called again, it awaits the same stop.
+    /// Stops: nothing more is read, batches in hand are finished and committed, partitions given up, groups left. What is not done by <see
+    /// cref="ProcessorRuntimeOptions.StopDeadline"/>, or when the token is cancelled, is cancelled and will be processed again by whoever
+    /// gets the partition. Called again, it awaits the same stop.
     /// </summary>
     public async ValueTask StopAsync(CancellationToken cancellation = default)
     {
@@ -111,13 +108,10 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes when the processors have nothing left to do: at one moment, for every partition that this runtime owns, all records of
-    /// the processor's
-    /// topics are processed and committed, including those that processors said to one another, no commit is under way and no timer is
-    /// due. Timers that
-    /// are due later do not count, nor do partitions that other members own; a processor that has not been given a partition yet counts
-    /// while its group
-    /// has lag. It waits for as long as a partition fails and starts again.
+    /// Completes when the processors have nothing left to do: at one moment, for every partition that this runtime owns, all records of the
+    /// processor's topics are processed and committed, including those that processors said to one another, no commit is under way and no
+    /// timer is due. Timers that are due later do not count, nor do partitions that other members own; a processor that has not been given
+    /// a partition yet counts while its group has lag. It waits for as long as a partition fails and starts again.
     /// </summary>
     /// <exception cref="MillraceException">A processor failed for good, or the runtime stopped (<see
     /// cref="FailureCodes.Stopped"/>).</exception>
@@ -136,8 +130,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
 
     /// <summary>
     /// Completes when a condition on the statuses holds. It is looked at now and after each change of a state or of the assignment, and
-    /// whenever a
-    /// partition has run out of work; nothing polls.
+    /// whenever a partition has run out of work; nothing polls.
     /// </summary>
     public async ValueTask WaitUntilAsync(Func<IReadOnlyList<ProcessorStatus>, bool> condition, CancellationToken cancellation = default)
     {
@@ -229,8 +222,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
 
     /// <summary>
     /// Looks twice, with the engine's account of what is unread in between. If nobody worked between the looks, all answers of the engine
-    /// hold for one
-    /// moment; a record that one processor says to another is either still unread there, or its writer was at work.
+    /// hold for one moment; a record that one processor says to another is either still unread there, or its writer was at work.
     /// </summary>
     private async ValueTask<bool> IsIdleAsync(CancellationToken cancellation)
     {

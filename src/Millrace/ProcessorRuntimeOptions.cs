@@ -18,14 +18,13 @@ public sealed record ProcessorRuntimeOptions
 
     /// <summary>
     /// How many bytes one commit may gather (records read, records said, state changed) before it is made even though more is ready to be
-    /// read:
-    /// 1 KiB to 64 MiB, 4 MiB by default. A single call may go beyond it.
+    /// read: 1 KiB to 64 MiB, 4 MiB by default. A single call may go beyond it.
     /// </summary>
     public int CommitBytesMax { get; init; } = 4 << 20;
 
     /// <summary>
-    /// How many records and timers one commit may gather before it is made: 1 to 10,000,000, 20,000 by default. A single call may go
-    /// beyond it.
+    /// How many records and timers one commit may gather before it is made: 1 to 10,000,000, 20,000 by default. A single call may go beyond
+    /// it.
     /// </summary>
     public int CommitRecordsMax { get; init; } = 20_000;
 
@@ -43,8 +42,7 @@ public sealed record ProcessorRuntimeOptions
 
     /// <summary>
     /// How many timers one partition may have pending, all of them in memory: 1 to 100,000,000, 1,000,000 by default. Setting one more
-    /// fails with
-    /// <see cref="FailureCodes.TooLarge"/>.
+    /// fails with <see cref="FailureCodes.TooLarge"/>.
     /// </summary>
     public int TimersMax { get; init; } = 1_000_000;
 
@@ -68,8 +66,7 @@ public sealed record ProcessorRuntimeOptions
 
     /// <summary>
     /// How long a stop waits after it has cancelled, for processors that are slow to notice; then it leaves the group, which fences them,
-    /// and
-    /// returns. 0 to 1 hour, 2 s by default.
+    /// and returns. 0 to 1 hour, 2 s by default.
     /// </summary>
     public TimeSpan CancelGrace { get; init; } = TimeSpan.FromSeconds(2);
 

@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Millrace;
 
 /// <summary>
-/// One record as it lies in a fetched buffer: slices, nothing copied. Valid until the <see cref="FetchedRecords"/> it came from is disposed.
+/// One record as it lies in a fetched buffer: slices, nothing copied. Valid until the <see cref="FetchedRecords"/> it came from is
+/// disposed.
 /// </summary>
 public readonly struct Record
 {
@@ -108,7 +109,8 @@ public readonly struct RecordHeaders(int count, ReadOnlyMemory<byte> bytes)
         private ReadOnlyMemory<byte> Slice(long length)
         {
             if (length < 0 || length > _bytes.Length - _position)
-                throw new MillraceException(FailureCodes.Corrupt, $"A record header claims {length} bytes where {_bytes.Length - _position} are left.");
+                throw new MillraceException(
+                    FailureCodes.Corrupt, $"A record header claims {length} bytes where {_bytes.Length - _position} are left.");
             var slice = _bytes.Slice(_position, (int)length);
             _position += (int)length;
             return slice;
@@ -117,8 +119,8 @@ public readonly struct RecordHeaders(int count, ReadOnlyMemory<byte> bytes)
 }
 
 /// <summary>
-/// Records of one partition as the engine read them: whole RecordBatch v2 batches in one pooled buffer. Enumerate once or often;
-/// dispose to give the buffer back. Not thread safe, but the records may be read from any thread until disposal.
+/// Records of one partition as the engine read them: whole RecordBatch v2 batches in one pooled buffer. Enumerate once or often; dispose to
+/// give the buffer back. Not thread safe, but the records may be read from any thread until disposal.
 /// </summary>
 public sealed class FetchedRecords : IDisposable
 {

@@ -12,7 +12,8 @@ public readonly record struct RecordBatchHeader
     /// <summary>The header's size in bytes.</summary>
     public const int Size = 61;
 
-    internal const int BaseOffsetAt = 0, LengthAt = 8, LeaderEpochAt = 12, MagicAt = 16, CrcAt = 17, AttributesAt = 21, LastOffsetDeltaAt = 23,
+    internal const int
+        BaseOffsetAt = 0, LengthAt = 8, LeaderEpochAt = 12, MagicAt = 16, CrcAt = 17, AttributesAt = 21, LastOffsetDeltaAt = 23,
         BaseTimestampAt = 27, MaxTimestampAt = 35, ProducerIdAt = 43, ProducerEpochAt = 51, BaseSequenceAt = 53, CountAt = 57;
 
     /// <summary>The offset of the first record.</summary>
@@ -131,7 +132,9 @@ public sealed class RecordBatchBuilder : IDisposable
     /// <param name="hasValue">False for a null value (tombstone).</param>
     /// <param name="value">The value.</param>
     /// <param name="headers">The headers in order.</param>
-    public void Add(long timestamp, bool hasKey, ReadOnlySpan<byte> key, bool hasValue, ReadOnlySpan<byte> value, params ReadOnlySpan<RecordHeader> headers)
+    public void Add(
+        long timestamp, bool hasKey, ReadOnlySpan<byte> key, bool hasValue, ReadOnlySpan<byte> value,
+        params ReadOnlySpan<RecordHeader> headers)
     {
         var headerBytes = 0;
         foreach (var header in headers)
@@ -259,7 +262,8 @@ public struct RecordEnumerator
     public Record Current { get; private set; }
 
     /// <summary>Moves on.</summary>
-    /// <exception cref="MillraceException">The bytes are not what their lengths say, or are compressed in a way this version cannot read.</exception>
+    /// <exception cref="MillraceException">The bytes are not what their lengths say, or are compressed in a way this version cannot
+    /// read.</exception>
     public bool MoveNext()
     {
         while (true)
@@ -277,7 +281,8 @@ public struct RecordEnumerator
         if (!RecordBatchHeader.TryRead(_batches.Span[_next..], out _batch))
             throw new MillraceException(FailureCodes.Corrupt, $"A fetched batch is cut off at byte {_next} of {_batches.Length}.");
         if ((_batch.Attributes & 0x07) != 0)
-            throw new MillraceException(FailureCodes.NotSupported, $"The batch at offset {_batch.BaseOffset} is compressed, which this version does not read.");
+            throw new MillraceException(
+                FailureCodes.NotSupported, $"The batch at offset {_batch.BaseOffset} is compressed, which this version does not read.");
         _position = _next + RecordBatchHeader.Size;
         _next += _batch.SizeBytes;
         _left = _batch.IsControl || _batch.NextOffset <= _fromOffset ? 0 : _batch.Count;

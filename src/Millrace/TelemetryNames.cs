@@ -2,8 +2,8 @@ namespace Millrace;
 
 /// <summary>
 /// Every name under which Millrace measures and traces, in one place. Names that start with <c>messaging.</c> are those of OpenTelemetry's
-/// semantic conventions for messaging (https://opentelemetry.io/docs/specs/semconv/messaging/); the others are Millrace's own.
-/// All instruments are measured once per batch or commit, never per record.
+/// semantic conventions for messaging (https://opentelemetry.io/docs/specs/semconv/messaging/); the others are Millrace's own. All
+/// instruments are measured once per batch or commit, never per record.
 /// </summary>
 public static class TelemetryNames
 {

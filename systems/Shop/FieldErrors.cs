@@ -1,6 +1,8 @@
 namespace Shop;
 
-/// <summary>What is wrong with an input, per field; a field is named by its JSON path, such as <c>items[0].quantity</c>. Not thread safe.</summary>
+/// <summary>
+/// What is wrong with an input, per field; a field is named by its JSON path, such as <c>items[0].quantity</c>. Not thread safe.
+/// </summary>
 internal sealed class FieldErrors
 {
     /// <summary>More errors than this are not collected: the answer to a hostile input stays small.</summary>

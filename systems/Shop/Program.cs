@@ -31,7 +31,8 @@ internal static class Program
             {
                 DeclineRate = options.PaymentFailureRate,
                 AnswerDelayMax = options.PaymentDelayMax,
-                OpenBooks = async cancellation => await LogEngine.OpenAsync(Path.Combine(options.DataDirectory, "payment-provider"), cancellation: cancellation),
+                OpenBooks = async cancellation =>
+                    await LogEngine.OpenAsync(Path.Combine(options.DataDirectory, "payment-provider"), cancellation: cancellation),
             },
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IPaymentProvider>(provider => provider.GetRequiredService<SimulatedProvider>());
@@ -49,7 +50,8 @@ internal static class Program
         //      -> Orders -> orders.updated -> Notifications; and Stock -> inventory.rsrvd -> Payments (refund) -> payments.done -> Orders.
         services.AddMillrace(millrace => millrace
             .UseEmbeddedLog(Path.Combine(options.DataDirectory, "log"))
-            .ConfigureRuntime(runtime => runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
+            .ConfigureRuntime(runtime =>
+                runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
             .AddShopTopics()
             .AddOrders()
             .AddPayments()

@@ -2,7 +2,10 @@ using Shop.Customers;
 
 namespace Shop;
 
-/// <summary>What the shop says on a terminal: a few plain lines. Results go to standard output, everything else to standard error when results are asked for.</summary>
+/// <summary>
+/// What the shop says on a terminal: a few plain lines. Results go to standard output, everything else to standard error when results are
+/// asked for.
+/// </summary>
 /// <param name="output">For results.</param>
 /// <param name="messages">For people.</param>
 /// <param name="isTerminal">Whether people see a terminal, where a progress bar can move.</param>

@@ -6,8 +6,11 @@ using Shop.Payments;
 
 namespace Shop;
 
-/// <summary>How events, kept state and the provider's books are written as JSON: camelCase, decimals as numbers, nothing by reflection.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+/// <summary>
+/// How events, kept state and the provider's books are written as JSON: camelCase, decimals as numbers, nothing by reflection.
+/// </summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy =
+    JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(OrderCreated))]
 [JsonSerializable(typeof(OrderConfirmed))]
 [JsonSerializable(typeof(OrderCancelled))]
@@ -26,7 +29,9 @@ namespace Shop;
 [JsonSerializable(typeof(StockLevel))]
 internal sealed partial class ShopJson : JsonSerializerContext;
 
-/// <summary>How the HTTP interface and the live feed are written as JSON: the same, but with nulls, so that a field is always there.</summary>
+/// <summary>
+/// How the HTTP interface and the live feed are written as JSON: the same, but with nulls, so that a field is always there.
+/// </summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(OrderRequest))]
 [JsonSerializable(typeof(StockRequest))]

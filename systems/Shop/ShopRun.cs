@@ -127,12 +127,14 @@ internal static class ShopRun
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.DirectoryLocked)
         {
-            console.WriteFailure($"The data folder {options.DataDirectory} is in use by another process: end it, or choose another folder with --data.");
+            console.WriteFailure(
+                $"The data folder {options.DataDirectory} is in use by another process: end it, or choose another folder with --data.");
             return DataInUse;
         }
         catch (IOException failure) when (IsAddressInUse(failure))
         {
-            console.WriteFailure($"{string.Join(" or ", options.Urls)} is in use by another program: end it, or choose another address with --urls.");
+            console.WriteFailure(
+                $"{string.Join(" or ", options.Urls)} is in use by another program: end it, or choose another address with --urls.");
             return PortInUse;
         }
         catch (Exception failure) when (failure is MillraceException or IOException or UnauthorizedAccessException or SocketException)

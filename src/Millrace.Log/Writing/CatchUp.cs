@@ -2,8 +2,7 @@ namespace Millrace.Log.Writing;
 
 /// <summary>
 /// An owner's restore: it comes after everything handed over before it, so what that changed can be read when it is done, and commits may
-/// follow again
-/// after one that failed.
+/// follow again after one that failed.
 /// </summary>
 internal sealed class CatchUp(GroupPartition owner, long epoch) : Work<bool>
 {

@@ -36,8 +36,7 @@ internal sealed class GroupPartition(GroupLog group, int number)
 
     /// <summary>
     /// The owner's epoch of which a commit failed: its later ones fail too, until it restores. 0 when there is none. Set by the writer, in
-    /// the order of
-    /// the calls, and by a call that was cancelled before it got there.
+    /// the order of the calls, and by a call that was cancelled before it got there.
     /// </summary>
     public long AbortedEpoch => Volatile.Read(ref _abortedEpoch);
 

@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// An event's identity (source, id) in 16 bytes: the start of SHA-256 over source and id, the source behind its length (32 bits, little endian).
-/// A cryptographic hash, because ids come from strangers: nobody can make two events that look alike.
+/// An event's identity (source, id) in 16 bytes: the start of SHA-256 over source and id, the source behind its length (32 bits, little
+/// endian). A cryptographic hash, because ids come from strangers: nobody can make two events that look alike.
 /// </summary>
 internal static class EventIdentity
 {

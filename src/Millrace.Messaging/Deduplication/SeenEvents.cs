@@ -3,9 +3,9 @@ using System.Buffers.Binary;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// The events of one partition that were handled. In memory they are a set; in keyed state they are chunks of identities, one or a few per commit,
-/// numbered in order of time, so that remembering costs a commit one change of state, however many events it holds, and forgetting walks along the
-/// oldest chunks without a scan. The layout is in FORMAT.md. Not thread safe.
+/// The events of one partition that were handled. In memory they are a set; in keyed state they are chunks of identities, one or a few per
+/// commit, numbered in order of time, so that remembering costs a commit one change of state, however many events it holds, and forgetting
+/// walks along the oldest chunks without a scan. The layout is in FORMAT.md. Not thread safe.
 /// </summary>
 internal sealed class SeenEvents(ProcessorScope scope, HandlerGroup group)
 {
@@ -137,7 +137,8 @@ internal sealed class SeenEvents(ProcessorScope scope, HandlerGroup group)
         if (chunk[0] == Version) return;
         throw new MillraceException(
             FailureCodes.UnknownVersion,
-            $"The handled events of '{scope.Processor}', partition {scope.Partition}, were written in version {chunk[0]}; this program reads {Version}.");
+            $"The handled events of '{scope.Processor}', partition {scope.Partition}, were written in version {chunk[0]}; this program " +
+            $"reads {Version}.");
     }
 
     private static ReadOnlySpan<byte> KeyOf(long chunk, Span<byte> key)

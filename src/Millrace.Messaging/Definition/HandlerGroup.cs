@@ -82,10 +82,12 @@ internal sealed class HandlerGroup
         {
             var handler = parser.Parse(method);
             if (handler.CanSay && Source is null)
-                throw new ArgumentException($"Handler {handler.Name} says events, but the handlers '{Name}' have no source; call WithSource(...).");
+                throw new ArgumentException(
+                    $"Handler {handler.Name} says events, but the handlers '{Name}' have no source; call WithSource(...).");
             if (byType.TryAdd(handler.Contract, handler)) continue;
             throw new ArgumentException(
-                $"Handler {handler.Name}: events of type {handler.Contract.ClrType.Name} are handled by {byType[handler.Contract].Name} already; " +
+                $"Handler {handler.Name}: events of type {handler.Contract.ClrType.Name} are handled by {byType[handler.Contract].Name} " +
+                "already; " +
                 "one group has one handler per type.");
         }
 

@@ -1,6 +1,8 @@
 namespace Millrace.Messaging;
 
-/// <summary>Calls the user's method with what its parameters ask for. What it says is gathered in the call; the task ends when it has ended.</summary>
+/// <summary>
+/// Calls the user's method with what its parameters ask for. What it says is gathered in the call; the task ends when it has ended.
+/// </summary>
 internal delegate ValueTask HandlerInvoker(HandlerCall call);
 
 /// <summary>A handler, parsed and compiled.</summary>

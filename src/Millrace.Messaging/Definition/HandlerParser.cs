@@ -5,12 +5,13 @@ using System.Runtime.CompilerServices;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// Reads a delegate's signature once, at the start, and compiles the call: afterwards an event costs one delegate call and a cast per parameter
-/// (docs/decisions/0003-handlers-are-compiled-at-start.md).
+/// Reads a delegate's signature once, at the start, and compiles the call: afterwards an event costs one delegate call and a cast per
+/// parameter (docs/decisions/0003-handlers-are-compiled-at-start.md).
 /// </summary>
 internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateStore> stores, IServiceProvider? services)
 {
-    /// <exception cref="ArgumentException">The signature is not a handler's; the message names the handler, the parameter and the type.</exception>
+    /// <exception cref="ArgumentException">The signature is not a handler's; the message names the handler, the parameter and the
+    /// type.</exception>
     public HandlerMethod Parse(Delegate handler)
     {
         var method = handler.Method;
@@ -23,7 +24,8 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
 
         var contract = EventOf(parameters[0], name);
         var shape = ReturnShape.Of(method.ReturnType, registry, out var reason) ?? throw new ArgumentException(
-            $"Handler {name} returns {method.ReturnType.Name}: {reason}. It may return nothing, an event, a sequence of events, or a task of these.");
+            $"Handler {name} returns {method.ReturnType.Name}: {reason}. It may return nothing, an event, a sequence of events, or a " +
+            "task of these.");
 
         var call = Expression.Parameter(typeof(HandlerCall), "call");
         var storesTaken = new List<int>();
@@ -44,7 +46,8 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
 
     private static void RequireMethod(Delegate handler, MethodInfo method, string name)
     {
-        if (!handler.HasSingleTarget) throw new ArgumentException($"Handler {name} is a delegate of several methods; register each on its own.");
+        if (!handler.HasSingleTarget) throw new ArgumentException(
+            $"Handler {name} is a delegate of several methods; register each on its own.");
         if (method.IsGenericMethod) throw new ArgumentException($"Handler {name} is a generic method; a handler is for one type of event.");
         if (method.ReturnType == typeof(void) && method.IsDefined(typeof(AsyncStateMachineAttribute), false))
             throw new ArgumentException($"Handler {name} is async void, whose end and failure nobody could see; return a Task.");
@@ -55,7 +58,8 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
         if (parameter.ParameterType.IsByRef)
             throw new ArgumentException($"Handler {name}, parameter '{parameter.Name}': ref, in and out are not possible.");
         if (parameter.ParameterType.IsByRefLike || parameter.ParameterType.IsPointer)
-            throw new ArgumentException($"Handler {name}, parameter '{parameter.Name}': {parameter.ParameterType.Name} cannot outlive a call.");
+            throw new ArgumentException(
+                $"Handler {name}, parameter '{parameter.Name}': {parameter.ParameterType.Name} cannot outlive a call.");
     }
 
     private EventContract EventOf(ParameterInfo parameter, string name)
@@ -77,9 +81,11 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
         if (type == typeof(MessageContext)) return Expression.Property(call, nameof(HandlerCall.Context));
         if (type == typeof(CancellationToken)) return Expression.Property(call, nameof(HandlerCall.Cancellation));
         if (type == typeof(TimeProvider)) return Expression.Property(call, nameof(HandlerCall.Time));
-        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(State<>)) return StateArgument(call, parameter, name, storesTaken);
+        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(State<>))
+            return StateArgument(call, parameter, name, storesTaken);
         if (registry.Contracts.Any(contract => contract.ClrType == type))
-            throw new ArgumentException($"Handler {name}, parameter '{parameter.Name}': a second event, {type.Name}; a handler takes one, as its first parameter.");
+            throw new ArgumentException(
+                $"Handler {name}, parameter '{parameter.Name}': a second event, {type.Name}; a handler takes one, as its first parameter.");
         return Expression.Constant(Service(parameter, name), type);
     }
 
@@ -91,10 +97,12 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
         if (index < 0)
         {
             throw new ArgumentException(
-                $"Handler {name}, parameter '{parameter.Name}': State<{kept.Name}> is not kept; add WithState(name, typeInfo) for {kept.Name}.");
+                $"Handler {name}, parameter '{parameter.Name}': State<{kept.Name}> is not kept; add WithState(name, typeInfo) for " +
+                $"{kept.Name}.");
         }
 
-        if (storesTaken.Contains(index)) throw new ArgumentException($"Handler {name}, parameter '{parameter.Name}': State<{kept.Name}> is taken twice.");
+        if (storesTaken.Contains(index)) throw new ArgumentException(
+            $"Handler {name}, parameter '{parameter.Name}': State<{kept.Name}> is taken twice.");
         storesTaken.Add(index);
         return Expression.Convert(
             Expression.Call(call, nameof(HandlerCall.StateAt), null, Expression.Constant(index)), parameter.ParameterType);
@@ -115,7 +123,8 @@ internal sealed class HandlerParser(EventRegistry registry, IReadOnlyList<StateS
 
         var why = cause?.Message ?? (services is null ? "no services were given" : "no such service is registered");
         throw new ArgumentException(
-            $"Handler {name}, parameter '{parameter.Name}': {parameter.ParameterType.Name} is none of MessageContext, State<T>, CancellationToken and " +
+            $"Handler {name}, parameter '{parameter.Name}': {parameter.ParameterType.Name} is none of MessageContext, State<T>, " +
+            "CancellationToken and " +
             $"TimeProvider, and not a service that can be resolved once, at the start: {why}.",
             cause);
     }

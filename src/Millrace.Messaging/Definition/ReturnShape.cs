@@ -12,7 +12,8 @@ internal enum ReturnCount
 
 /// <summary>A handler's return type, taken apart.</summary>
 /// <param name="Count">How many events it holds.</param>
-/// <param name="Task">The task type around it (<see cref="System.Threading.Tasks.Task"/>, <see cref="ValueTask"/> or their generic forms), or null.</param>
+/// <param name="Task">The task type around it (<see cref="System.Threading.Tasks.Task"/>, <see cref="ValueTask"/> or their generic forms),
+/// or null.</param>
 /// <param name="Value">The type within the task, or the type itself; void when there is none.</param>
 /// <param name="Item">The type of one event; void when there is none.</param>
 internal readonly record struct ReturnShape(ReturnCount Count, Type? Task, Type Value, Type Item)

@@ -33,7 +33,8 @@ internal static class ReturnedEvents
         return default;
     }
 
-    public static ValueTask OneOfTask<TValue>(HandlerCall call, Task<TValue?>? task) => OneOfValueTask(call, new ValueTask<TValue?>(Require(task)));
+    public static ValueTask OneOfTask<TValue>(HandlerCall call, Task<TValue?>? task) =>
+        OneOfValueTask(call, new ValueTask<TValue?>(Require(task)));
 
     public static ValueTask OneOfValueTask<TValue>(HandlerCall call, ValueTask<TValue?> task)
     {

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Millrace.Messaging;
 
-/// <summary>Writes a record that cannot be handled to its topic's dead letters, as it was read, with why and where from behind its own headers.</summary>
+/// <summary>
+/// Writes a record that cannot be handled to its topic's dead letters, as it was read, with why and where from behind its own headers.
+/// </summary>
 internal static class DeadLetterWriter
 {
     public static void Write(ProcessorScope scope, HandlerCall call)

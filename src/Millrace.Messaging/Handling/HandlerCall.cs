@@ -4,8 +4,8 @@ using System.Text;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// One record on its way through the handlers of a partition: what was read, what the handler said, how it ended. Used again for other records.
-/// Not thread safe: a handler's task has it between its start and its end, the partition's loop otherwise.
+/// One record on its way through the handlers of a partition: what was read, what the handler said, how it ended. Used again for other
+/// records. Not thread safe: a handler's task has it between its start and its end, the partition's loop otherwise.
 /// </summary>
 internal sealed class HandlerCall(int stores) : IDisposable
 {
@@ -91,7 +91,8 @@ internal sealed class HandlerCall(int stores) : IDisposable
         (Contract, Handler, Identity) = (contract, handler, identity);
     }
 
-    public void Surround(string group, TimeProvider time, CancellationToken cancellation) => (Group, Time, Cancellation) = (group, time, cancellation);
+    public void Surround(string group, TimeProvider time, CancellationToken cancellation) =>
+        (Group, Time, Cancellation) = (group, time, cancellation);
 
     public object StateAt(int store) => _states[store] ?? throw new InvalidOperationException($"The state store {store} was not opened.");
 
@@ -100,7 +101,8 @@ internal sealed class HandlerCall(int stores) : IDisposable
     public void Say(object? data)
     {
         if (data is null) return;
-        if (_said.Count == SaidMax) throw new InvalidOperationException($"The handler says more than {SaidMax} events for one; divide the work.");
+        if (_said.Count == SaidMax)
+            throw new InvalidOperationException($"The handler says more than {SaidMax} events for one; divide the work.");
         _said.Add(data);
     }
 

@@ -5,10 +5,10 @@ using System.Threading.Channels;
 namespace Millrace.Messaging;
 
 /// <summary>
-/// Handles the events of one partition. A handler that ends at once runs straight through the loop. One that waits leaves the loop free for other
-/// keys, up to the group's parallelism; the events of its own key queue behind it. Outcomes enter the scope in the order of the records, whatever
-/// the order in which they end. A call of the runtime ends when all of its events have.
-/// Everything here runs in the partition's one loop, but <see cref="WatchAsync"/>, which only hands ended steps back to it.
+/// Handles the events of one partition. A handler that ends at once runs straight through the loop. One that waits leaves the loop free for
+/// other keys, up to the group's parallelism; the events of its own key queue behind it. Outcomes enter the scope in the order of the
+/// records, whatever the order in which they end. A call of the runtime ends when all of its events have. Everything here runs in the
+/// partition's one loop, but <see cref="WatchAsync"/>, which only hands ended steps back to it.
 /// </summary>
 internal sealed class PartitionHandlers : IPartitionProcessor, IDisposable
 {
@@ -191,11 +191,13 @@ internal sealed class PartitionHandlers : IPartitionProcessor, IDisposable
         if (!call.Record.HasKey)
         {
             throw new MillraceException(
-                FailureCodes.DataMismatch, $"The record has no key, so there is nowhere to keep the state that handler {handler.Name} asks for.");
+                FailureCodes.DataMismatch, $"The record has no key, so there is nowhere to keep the state that handler {handler.Name} " +
+                    "asks for.");
         }
 
         call.Entry ??= _entries.Find(call.Record);
-        foreach (var store in handler.Stores) call.SetState(store, call.Entry.Slot(store, _group.Stores[store]).Open(_scope, call.Entry.Key));
+        foreach (var store in handler.Stores)
+            call.SetState(store, call.Entry.Slot(store, _group.Stores[store]).Open(_scope, call.Entry.Key));
     }
 
     private void EndAttempt(HandlerCall call)

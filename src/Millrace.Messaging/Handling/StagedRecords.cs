@@ -1,8 +1,8 @@
 namespace Millrace.Messaging;
 
 /// <summary>
-/// Takes records in place of a partition's scope, to be copied there later or not at all: the events of a call that others are ahead of, and of
-/// one that says several, of which the last may fail to be written.
+/// Takes records in place of a partition's scope, to be copied there later or not at all: the events of a call that others are ahead of,
+/// and of one that says several, of which the last may fail to be written.
 /// </summary>
 internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDisposable
 {

@@ -16,10 +16,13 @@ internal abstract class StateStore(string name, Type valueType)
 
     public static void RequireName(string name)
     {
-        if (string.IsNullOrEmpty(name) || name.Length > NameLengthMax || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
-            throw new ArgumentException($"State store name '{name}' is not 1 to {NameLengthMax} characters of [a-zA-Z0-9._-].", nameof(name));
+        if (string.IsNullOrEmpty(name) || name.Length > NameLengthMax || !name.All(c => char.IsAsciiLetterOrDigit(c)
+            || c is '.' or '_' or '-'))
+            throw new ArgumentException(
+                $"State store name '{name}' is not 1 to {NameLengthMax} characters of [a-zA-Z0-9._-].", nameof(name));
         if (name.StartsWith(SeenEvents.Store, StringComparison.Ordinal))
-            throw new ArgumentException($"State store name '{name}' begins with '{SeenEvents.Store}', where handled events are remembered.", nameof(name));
+            throw new ArgumentException(
+                $"State store name '{name}' begins with '{SeenEvents.Store}', where handled events are remembered.", nameof(name));
     }
 }
 
@@ -33,8 +36,8 @@ internal sealed class StateStore<T>(string name, JsonTypeInfo<T> type) : StateSt
 }
 
 /// <summary>
-/// One key's value of one store between two commits: read once, written as bytes after each event that changed it. The bytes are what a failed
-/// attempt falls back to, so that a handler may not leave half a change behind, and what the commit takes.
+/// One key's value of one store between two commits: read once, written as bytes after each event that changed it. The bytes are what a
+/// failed attempt falls back to, so that a handler may not leave half a change behind, and what the commit takes.
 /// </summary>
 internal abstract class StateSlot
 {

@@ -12,14 +12,16 @@ internal static class HandlerActivity
     {
         if (!Source.HasListeners()) return null;
         ref readonly var view = ref call.View;
-        ActivityContext.TryParse(Encoding.UTF8.GetString(view.TraceParent.Span), Encoding.UTF8.GetString(view.TraceState.Span), true, out var parent);
+        ActivityContext.TryParse(
+            Encoding.UTF8.GetString(view.TraceParent.Span), Encoding.UTF8.GetString(view.TraceState.Span), true, out var parent);
         var activity = Source.StartActivity($"{TelemetryNames.OperationProcess} {call.Source.Topic}", ActivityKind.Consumer, parent);
         if (activity is not { IsAllDataRequested: true }) return activity;
         activity.SetTag(TelemetryNames.System, TelemetryNames.SystemMillrace);
         activity.SetTag(TelemetryNames.OperationType, TelemetryNames.OperationProcess);
         activity.SetTag(TelemetryNames.ConsumerGroup, group.Name);
         activity.SetTag(TelemetryNames.Destination, call.Source.Topic);
-        activity.SetTag(TelemetryNames.DestinationPartition, call.Source.Partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        activity.SetTag(
+            TelemetryNames.DestinationPartition, call.Source.Partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
         activity.SetTag(HandlerTelemetryNames.EventId, Encoding.UTF8.GetString(view.Id.Span));
         activity.SetTag(HandlerTelemetryNames.EventSource, Encoding.UTF8.GetString(view.Source.Span));
         activity.SetTag(HandlerTelemetryNames.EventType, Encoding.UTF8.GetString(view.Type.Span));

@@ -18,7 +18,8 @@ internal sealed class HandlerMeter
     {
         _group = group;
         _handled = meter.CreateCounter<long>(HandlerTelemetryNames.Handled, "{event}", "Events handled with success.");
-        _duplicates = meter.CreateCounter<long>(HandlerTelemetryNames.Duplicates, "{event}", "Events passed over because they had been handled before.");
+        _duplicates = meter.CreateCounter<long>(
+            HandlerTelemetryNames.Duplicates, "{event}", "Events passed over because they had been handled before.");
         _retries = meter.CreateCounter<long>(HandlerTelemetryNames.Retries, "{attempt}", "Second and further attempts.");
         _deadLetters = meter.CreateCounter<long>(HandlerTelemetryNames.DeadLetters, "{record}", "Records given up.");
         _forgottenEarly = meter.CreateCounter<long>(
@@ -37,7 +38,8 @@ internal sealed class HandlerMeter
 
     public void Attempted(string topic, TimeSpan duration) => _duration.Record(duration.TotalSeconds, Tags(topic));
 
-    public void ForgotEarly(int events) => _forgottenEarly.Add(events, new KeyValuePair<string, object?>(TelemetryNames.ConsumerGroup, _group));
+    public void ForgotEarly(int events) =>
+        _forgottenEarly.Add(events, new KeyValuePair<string, object?>(TelemetryNames.ConsumerGroup, _group));
 
     public void Count(string topic, ref HandlerCounts counts)
     {

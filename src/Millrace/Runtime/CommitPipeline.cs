@@ -3,9 +3,8 @@ using System.Runtime.ExceptionServices;
 namespace Millrace;
 
 /// <summary>
-/// The commits of one partition that are under way, oldest first. They are launched and taken by the partition's loop; the engine's
-/// answers come
-/// from anywhere and only mark a unit and wake the loop. Used by one loop only.
+/// The commits of one partition that are under way, oldest first. They are launched and taken by the partition's loop; the engine's answers
+/// come from anywhere and only mark a unit and wake the loop. Used by one loop only.
 /// </summary>
 internal sealed class CommitPipeline(OwnedPartition owned, RuntimeContext context, Signal wake)
 {
@@ -39,8 +38,7 @@ internal sealed class CommitPipeline(OwnedPartition owned, RuntimeContext contex
 
     /// <summary>
     /// Awaits all that is under way, however it ends, and checks the promise that nothing succeeds after a failure: the commits were made
-    /// on top of
-    /// one another, so one that skipped its forerunner would have lost what that one read.
+    /// on top of one another, so one that skipped its forerunner would have lost what that one read.
     /// </summary>
     public async Task SettleAsync()
     {

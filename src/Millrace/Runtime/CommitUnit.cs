@@ -2,8 +2,7 @@ namespace Millrace;
 
 /// <summary>
 /// What the calls since the last commit did, gathered to be committed together. Filled by the partition's loop; once launched it is the
-/// engine's
-/// until it is done.
+/// engine's until it is done.
 /// </summary>
 internal sealed class CommitUnit(long sequence) : IDisposable
 {

@@ -21,9 +21,8 @@ internal sealed class HostPlan
 }
 
 /// <summary>
-/// Owns engine and runtime for a host. The engine opens in the host's first phase, before any service starts (a web server among them),
-/// and is
-/// disposed in the last, so that requests under way during a stop still find it.
+/// Owns engine and runtime for a host. The engine opens in the host's first phase, before any service starts (a web server among them), and
+/// is disposed in the last, so that requests under way during a stop still find it.
 /// </summary>
 internal sealed class HostedRuntime(HostPlan plan, IServiceProvider services) : IHostedLifecycleService, IAsyncDisposable
 {

@@ -4,8 +4,7 @@ namespace Millrace;
 
 /// <summary>
 /// The readers of one partition, one per topic, read in turn so that a busy topic does not starve a quiet one. A reader at its end is left
-/// waiting
-/// for the engine to wake it; nothing is asked again before that. Used by one loop only.
+/// waiting for the engine to wake it; nothing is asked again before that. Used by one loop only.
 /// </summary>
 internal sealed class Intake(OwnedPartition owned, Signal wake) : IDisposable
 {

@@ -5,8 +5,7 @@ namespace Millrace;
 
 /// <summary>
 /// A processor's work on one owned partition, from assignment to its end: one <see cref="PartitionRun"/> after the other, with a pause
-/// after each
-/// that failed. Its state is read by others at any time; only the loop writes it.
+/// after each that failed. Its state is read by others at any time; only the loop writes it.
 /// </summary>
 [SuppressMessage("Design", "CA1001",
     Justification = "The sources have no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]

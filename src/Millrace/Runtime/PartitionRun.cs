@@ -2,10 +2,8 @@ namespace Millrace;
 
 /// <summary>
 /// One life of a processor on one partition: restore, then read, process and commit until it is drained, abandoned or fails. A failure
-/// throws out of
-/// <see cref="RunAsync"/>; what was not committed is dropped with this object, whose disposal awaits the commits that are under way. One
-/// loop, never
-/// two calls at a time.
+/// throws out of <see cref="RunAsync"/>; what was not committed is dropped with this object, whose disposal awaits the commits that are
+/// under way. One loop, never two calls at a time.
 /// </summary>
 internal sealed class PartitionRun : IAsyncDisposable
 {
@@ -77,9 +75,8 @@ internal sealed class PartitionRun : IAsyncDisposable
     }
 
     /// <summary>
-    /// Commits where "latest" is before anything is read. Without a position, a restart would begin at the latest of then and pass over
-    /// the records
-    /// that this run had read and not committed.
+    /// Commits where "latest" is before anything is read. Without a position, a restart would begin at the latest of then and pass over the
+    /// records that this run had read and not committed.
     /// </summary>
     private async Task PinAsync(IReadOnlyList<TopicPosition> positions)
     {
@@ -114,8 +111,7 @@ internal sealed class PartitionRun : IAsyncDisposable
 
     /// <summary>
     /// Fires timers in order until none is due; true when some are left because records have to be read or a commit made first. The clock
-    /// is read
-    /// again at the end, so a timer that a firing set for a time already past still fires now.
+    /// is read again at the end, so a timer that a firing set for a time already past still fires now.
     /// </summary>
     private async ValueTask<bool> FireDueTimersAsync()
     {

@@ -4,8 +4,7 @@ namespace Millrace;
 
 /// <summary>
 /// One processor's membership in its group: follows the assignment and owns a <see cref="PartitionLoop"/> per partition. A membership that
-/// ends by a
-/// failure of the group is begun again; one that ends with the engine makes the processor fail.
+/// ends by a failure of the group is begun again; one that ends with the engine makes the processor fail.
 /// </summary>
 [SuppressMessage("Design", "CA1001",
     Justification = "The source has no timer and no foreign token: there is nothing to free, and late calls may still cancel.")]
@@ -32,8 +31,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
 
     /// <summary>
     /// Joins the group and begins to follow the assignment. An assignment that comes with the joining, as the embedded engine's does, is
-    /// taken up
-    /// before this returns.
+    /// taken up before this returns.
     /// </summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
     {

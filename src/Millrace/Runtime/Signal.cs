@@ -4,8 +4,7 @@ namespace Millrace;
 
 /// <summary>
 /// Wakes one loop: set from any thread, awaited by one. A setting that nobody awaits is kept, several are one; so nothing is missed and
-/// nothing
-/// polls. Reused for every wait: waiting allocates nothing.
+/// nothing polls. Reused for every wait: waiting allocates nothing.
 /// </summary>
 internal sealed class Signal : IValueTaskSource
 {

@@ -20,8 +20,7 @@ internal sealed class ChangedKey(string store, byte[] key)
 
 /// <summary>
 /// Keyed state as a partition's processor sees it: what is committed, covered by the changes whose commits are under way or still to be
-/// made.
-/// A change vanishes from here once its commit is durable and no later one changed the key. Used by one loop only.
+/// made. A change vanishes from here once its commit is durable and no later one changed the key. Used by one loop only.
 /// </summary>
 internal sealed class StateOverlay(OwnedPartition owned)
 {

@@ -30,8 +30,7 @@ internal sealed class PendingTimer(byte[] id)
 
 /// <summary>
 /// A partition's pending timers in the order (due, name, key): a binary heap in which each timer knows its slot, so that a replaced or
-/// cancelled one
-/// leaves at once. Used by one loop only.
+/// cancelled one leaves at once. Used by one loop only.
 /// </summary>
 internal sealed class TimerQueue
 {

@@ -25,7 +25,8 @@ internal static class InventoryEndpoints
         routes.MapPut("/api/inventory/{sku}", SetAsync)
             .WithName("SetInventory")
             .WithSummary("Sets what can be sold of a sku, and its price")
-            .WithDescription("Answers when the stock has taken it in. A new sku enters the catalogue (201). What is reserved stays reserved.")
+            .WithDescription(
+                "Answers when the stock has taken it in. A new sku enters the catalogue (201). What is reserved stays reserved.")
             .Accepts<StockRequest>("application/json")
             .Produces<StockView>()
             .Produces<StockView>(StatusCodes.Status201Created)
@@ -71,7 +72,8 @@ internal static class InventoryEndpoints
         }
         catch (OperationCanceledException) when (patience.IsCancellationRequested)
         {
-            return Problems.Of(StatusCodes.Status503ServiceUnavailable, "The level is stored and will be set, but the stock has not taken it in yet.");
+            return Problems.Of(
+                StatusCodes.Status503ServiceUnavailable, "The level is stored and will be set, but the stock has not taken it in yet.");
         }
     }
 }

@@ -16,7 +16,9 @@ internal static class OrderEndpoints
         routes.MapPost("/api/orders", PlaceAsync)
             .WithName("PlaceOrder")
             .WithSummary("Places an order")
-            .WithDescription("Answers when the order is durable. With the header Idempotency-Key the same request gives the same order, however often it is sent.")
+            .WithDescription(
+                "Answers when the order is durable. With the header Idempotency-Key the same request gives the same order, " +
+                "however often it is sent.")
             .Accepts<OrderRequest>("application/json")
             .Produces<OrderAccepted>(StatusCodes.Status202Accepted)
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json")
@@ -31,7 +33,8 @@ internal static class OrderEndpoints
         routes.MapGet("/api/orders", List)
             .WithName("ListOrders")
             .WithSummary("Orders, newest first")
-            .WithDescription("Takes customerId, status (PENDING, CONFIRMED or CANCELLED), page (from 1) and pageSize (1 to 200, 50 by default).")
+            .WithDescription(
+                "Takes customerId, status (PENDING, CONFIRMED or CANCELLED), page (from 1) and pageSize (1 to 200, 50 by default).")
             .Produces<OrderPage>()
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json");
     }
@@ -65,13 +68,15 @@ internal static class OrderEndpoints
         if (result is PlaceOrderResult.AlreadyPlaced && !PlaceOrder.IsSame(draft, order))
         {
             var different = new FieldErrors();
-            different.Add("Idempotency-Key", $"is '{FieldErrors.Show(key!)}', which belongs to order {orderId} with another body; use a new key for a new order");
+            different.Add("Idempotency-Key", $"is '{FieldErrors.Show(key!)}', which belongs to order {orderId} with another body; use a " +
+                "new key for a new order");
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another order.", different);
         }
 
         http.Response.Headers.Location = $"/api/orders/{orderId}";
         return Results.Json(
-            new OrderAccepted { OrderId = orderId, Status = OrderState.Pending }, ApiJson.Default.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
+            new OrderAccepted { OrderId = orderId, Status = OrderState.Pending },
+            ApiJson.Default.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
     }
 
     private static IResult Find(string id, ShopView view) => view.FindOrder(id) is { } order
@@ -98,7 +103,8 @@ internal static class OrderEndpoints
         if (!request.Headers.TryGetValue("Idempotency-Key", out var values)) return null;
         var key = values.ToString();
         if (values.Count != 1 || key.Length is 0 or > KeyLengthMax || !key.All(c => c is >= ' ' and <= '~'))
-            errors.Add("Idempotency-Key", $"is '{FieldErrors.Show(key)}'; it must be 1 to {KeyLengthMax} visible ASCII characters, given once");
+            errors.Add("Idempotency-Key", $"is '{FieldErrors.Show(key)}'; it must be 1 to {KeyLengthMax} visible ASCII characters, " +
+                "given once");
         return key;
     }
 }

@@ -19,7 +19,8 @@ internal readonly record struct Paging(int Page, int PageSize)
     {
         if (!query.TryGetValue(name, out var values)) return fallback;
         var text = values.ToString();
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max) return number;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max)
+            return number;
         errors.Add(name, $"is '{FieldErrors.Show(text)}'; it must be a whole number from 1 to {max}");
         return fallback;
     }

@@ -65,7 +65,8 @@ internal sealed class Readiness(CustomersHost customers, ViewReader reader, Proc
             if (IsStarting) return "The view reads the events of earlier runs.";
             foreach (var status in runtime.Statuses)
             {
-                if (status.State != ProcessorState.Running) return $"The service '{status.Processor}' is {status.State}: {status.Failure ?? "it begins"}";
+                if (status.State != ProcessorState.Running)
+                    return $"The service '{status.Processor}' is {status.State}: {status.Failure ?? "it begins"}";
             }
 
             return null;

@@ -6,11 +6,12 @@ using Shop.View;
 namespace Shop.Customers;
 
 /// <summary>
-/// Brings life into the shop once it runs: fills an empty catalogue, replays a file if there is one, then lets simulated customers in, or ends the
-/// program when that was asked for. Owned by the host.
+/// Brings life into the shop once it runs: fills an empty catalogue, replays a file if there is one, then lets simulated customers in, or
+/// ends the program when that was asked for. Owned by the host.
 /// </summary>
 internal sealed class CustomersHost(
-    IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console) : BackgroundService
+    IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console)
+    : BackgroundService
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -33,7 +34,8 @@ internal sealed class CustomersHost(
             }
         }
 
-        if (options.CustomersPerSecond > 0) await services.GetRequiredService<SimulatedCustomers>().RunAsync(options.CustomersPerSecond, stoppingToken);
+        if (options.CustomersPerSecond > 0)
+            await services.GetRequiredService<SimulatedCustomers>().RunAsync(options.CustomersPerSecond, stoppingToken);
     }
 
     private async Task EndAsync(CancellationToken cancellation)

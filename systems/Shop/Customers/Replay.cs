@@ -19,8 +19,8 @@ internal sealed class ReplayProgress
 }
 
 /// <summary>
-/// Replays a file of invoices as orders: one order per invoice, under an id that follows from the invoice, so that a replay that was cut short goes on
-/// where it ended when it is started again. Unknown skus enter the catalogue before the first order that names them.
+/// Replays a file of invoices as orders: one order per invoice, under an id that follows from the invoice, so that a replay that was cut
+/// short goes on where it ended when it is started again. Unknown skus enter the catalogue before the first order that names them.
 /// </summary>
 internal sealed class Replay(PlaceOrder placeOrder, SetStock setStock, ShopView view, ReplayProgress progress)
 {
@@ -87,15 +87,16 @@ internal sealed class Replay(PlaceOrder placeOrder, SetStock setStock, ShopView 
     }
 
     /// <summary>
-    /// A new sku takes the price of the first line that names it; later lines of it are sold at that price, as the catalogue's price is the one that
-    /// counts. The command's id follows from the sku, so that a replay that is started again does not fill the shelf again.
+    /// A new sku takes the price of the first line that names it; later lines of it are sold at that price, as the catalogue's price is the
+    /// one that counts. The command's id follows from the sku, so that a replay that is started again does not fill the shelf again.
     /// </summary>
     private async Task SetNewSkusAsync(List<List<RetailLine>> window, long initialStock, CancellationToken cancellation)
     {
         var added = new Dictionary<string, StockSet>(StringComparer.Ordinal);
         foreach (var line in window.SelectMany(invoice => invoice))
         {
-            if (view.FindStock(line.Sku) is null) added.TryAdd(line.Sku, new StockSet { Sku = line.Sku, Available = initialStock, Price = line.Price });
+            if (view.FindStock(line.Sku) is null)
+                added.TryAdd(line.Sku, new StockSet { Sku = line.Sku, Available = initialStock, Price = line.Price });
         }
 
         if (added.Count == 0) return;

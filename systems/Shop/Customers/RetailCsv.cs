@@ -13,8 +13,8 @@ internal readonly record struct RetailLine(string Invoice, string Sku, int Quant
 internal readonly record struct RetailRead(RetailLine Line, string? Rejection, long Position);
 
 /// <summary>
-/// Reads the "Online Retail" format (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country; RFC 4180 quotes),
-/// line by line. A line that cannot be ordered is given with its reason, the first that applies, and never fatal.
+/// Reads the "Online Retail" format (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country; RFC 4180
+/// quotes), line by line. A line that cannot be ordered is given with its reason, the first that applies, and never fatal.
 /// </summary>
 internal static class RetailCsv
 {
@@ -32,11 +32,13 @@ internal static class RetailCsv
     /// <summary>Reads a stream to its end. The first record is the header and not given.</summary>
     public static async IAsyncEnumerable<RetailRead> ReadAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, bufferSize: 64 * 1024, leaveOpen: true);
+        using var reader =
+            new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, bufferSize: 64 * 1024, leaveOpen: true);
         var isHeader = true;
         while (await reader.ReadLineAsync(cancellation) is { } line)
         {
-            while (IsOpen(line) && line.Length < RecordCharactersMax && await reader.ReadLineAsync(cancellation) is { } more) line += "\n" + more;
+            while (IsOpen(line) && line.Length < RecordCharactersMax && await reader.ReadLineAsync(cancellation) is { } more)
+                line += "\n" + more;
             if (line.Length == 0) continue;
             if (!isHeader) yield return Judge(line, stream.CanSeek ? stream.Position : 0);
             isHeader = false;
@@ -87,7 +89,8 @@ internal static class RetailCsv
         var invoice = fields[0].Trim();
         if (invoice.Length is 0 or > 40 || !invoice.All(char.IsAsciiLetterOrDigit)) return Rejected(Malformed);
         if (invoice[0] is 'C' or 'c') return Rejected(Cancellation);
-        if (!int.TryParse(fields[3], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var quantity)) return Rejected(BadQuantity);
+        if (!int.TryParse(fields[3], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var quantity))
+            return Rejected(BadQuantity);
         if (quantity is < 1 or > PlaceOrder.QuantityMax) return Rejected(BadQuantity);
         if (!decimal.TryParse(fields[5], NumberStyles.Float, CultureInfo.InvariantCulture, out var price)) return Rejected(BadPrice);
         var sku = fields[1].Trim();

@@ -6,10 +6,11 @@ using Shop.View;
 namespace Shop.Customers;
 
 /// <summary>
-/// People who order, so many a second, and someone who fills the shelves up now and then: often enough that most get what they want, seldom enough
-/// that some do not.
+/// People who order, so many a second, and someone who fills the shelves up now and then: often enough that most get what they want, seldom
+/// enough that some do not.
 /// </summary>
-internal sealed class SimulatedCustomers(PlaceOrder placeOrder, SetStock setStock, StockCommandIds ids, ShopView view, TimeProvider time, Random random)
+internal sealed class SimulatedCustomers(
+    PlaceOrder placeOrder, SetStock setStock, StockCommandIds ids, ShopView view, TimeProvider time, Random random)
 {
     /// <summary>How many orders may wait to become durable; above it customers stay away, rather than pile up.</summary>
     private const int WaitingMax = 512;

@@ -5,10 +5,14 @@ using Shop.Payments;
 
 namespace Shop.Inventory;
 
-/// <summary>The inventory service: what it reads, says and remembers. It has two parts, because stock has one writer and orders have many partitions.</summary>
+/// <summary>
+/// The inventory service: what it reads, says and remembers. It has two parts, because stock has one writer and orders have many
+/// partitions.
+/// </summary>
 internal static class InventoryModule
 {
-    public static MillraceBuilder AddInventory(this MillraceBuilder millrace) => millrace.AddHandlers(InventoryTopics.Group, handlers => handlers
+    public static MillraceBuilder AddInventory(this MillraceBuilder millrace) =>
+        millrace.AddHandlers(InventoryTopics.Group, handlers => handlers
         .From(OrderTopics.Created, PaymentTopics.Done)
         .WithSource(InventoryTopics.Source)
         .WithState("reservations", ShopJson.Default.ReservationState)
@@ -16,7 +20,8 @@ internal static class InventoryModule
         .Handle(RequestReservation.OnPaymentProcessed));
 
     public static MillraceBuilder AddStock(this MillraceBuilder millrace) => millrace.AddProcessor(services => StockProcessor.Describe(
-        new EventPublisher(services.GetRequiredService<EventRegistry>(), InventoryTopics.Source, services.GetRequiredService<TimeProvider>()),
+        new EventPublisher(
+            services.GetRequiredService<EventRegistry>(), InventoryTopics.Source, services.GetRequiredService<TimeProvider>()),
         services.GetRequiredService<ILogger<StockProcessor>>()));
 
     public static EventRegistryBuilder AddInventoryEvents(this EventRegistryBuilder events) => events

@@ -16,7 +16,8 @@ internal sealed record ReservationState
 }
 
 /// <summary>
-/// A reservation needs two things that come by separate topics: that the order is paid, and what it holds. Whichever is read second sends the request.
+/// A reservation needs two things that come by separate topics: that the order is paid, and what it holds. Whichever is read second sends
+/// the request.
 /// </summary>
 internal static class RequestReservation
 {
@@ -42,7 +43,8 @@ internal static class RequestReservation
         return state.Items.Count > 0 ? Request(payment.OrderId, state.Items) : (state with { IsPaid = true }, null);
     }
 
-    public static ReservationRequested? OnOrderCreated(OrderCreated order, State<ReservationState> state) => Keep(state, Learn(state.Value, order));
+    public static ReservationRequested? OnOrderCreated(OrderCreated order, State<ReservationState> state) =>
+        Keep(state, Learn(state.Value, order));
 
     public static ReservationRequested? OnPaymentProcessed(PaymentProcessed payment, State<ReservationState> state) =>
         Keep(state, Learn(state.Value, payment));

@@ -13,7 +13,9 @@ public sealed record StockRequest
     public required decimal Price { get; init; }
 }
 
-/// <summary>Sets what there is of a sku. It is done when the stock's one writer has read the command, not when the command is durable. Thread safe.</summary>
+/// <summary>
+/// Sets what there is of a sku. It is done when the stock's one writer has read the command, not when the command is durable. Thread safe.
+/// </summary>
 internal sealed class SetStock(Engine engine, EventPublisher publisher)
 {
     public const long AvailableMax = 1_000_000_000;
@@ -21,14 +23,17 @@ internal sealed class SetStock(Engine engine, EventPublisher publisher)
     public const int SkuLengthMax = 64;
     private const int DecimalsMax = 4;
 
-    /// <summary>Publishes the commands in one commit. Their ids are the callers': a command that is published again under its id has no effect.</summary>
+    /// <summary>
+    /// Publishes the commands in one commit. Their ids are the callers': a command that is published again under its id has no effect.
+    /// </summary>
     public async ValueTask ExecuteAsync(IReadOnlyList<(string Id, StockSet Command)> commands, CancellationToken cancellation)
     {
         using var commit = new Commit();
         foreach (var (id, command) in commands)
         {
             var errors = Check(command);
-            if (!errors.IsEmpty) throw new ArgumentException($"'{command.Sku}': {errors.Errors.First().Key} {errors.Errors.First().Value[0]}");
+            if (!errors.IsEmpty) throw new ArgumentException(
+                $"'{command.Sku}': {errors.Errors.First().Key} {errors.Errors.First().Value[0]}");
             await publisher.AddAsync(engine, commit, command, new PublishOptions { Id = id }, cancellation);
         }
 
@@ -62,10 +67,13 @@ internal sealed class SetStock(Engine engine, EventPublisher publisher)
     {
         var errors = new FieldErrors();
         if (!IsSku(command.Sku))
-            errors.Add("sku", $"is '{FieldErrors.Show(command.Sku)}'; it must be 1 to {SkuLengthMax} letters, digits, spaces (inside), '.', '_' or '-'");
-        if (command.Available is < 0 or > AvailableMax) errors.Add("available", $"is {command.Available}; it must be from 0 to {AvailableMax}");
+            errors.Add("sku", $"is '{FieldErrors.Show(command.Sku)}'; it must be 1 to {SkuLengthMax} letters, digits, spaces (inside), " +
+                "'.', '_' or '-'");
+        if (command.Available is < 0 or > AvailableMax)
+            errors.Add("available", $"is {command.Available}; it must be from 0 to {AvailableMax}");
         if (command.Price is <= 0 or > PriceMax) errors.Add("price", $"is {command.Price}; it must be above 0 and at most {PriceMax}");
-        else if (decimal.Round(command.Price, DecimalsMax) != command.Price) errors.Add("price", $"is {command.Price}; it has more than {DecimalsMax} decimals");
+        else if (decimal.Round(command.Price, DecimalsMax) != command.Price) errors.Add("price", $"is {command.Price}; it has more than " +
+            $"{DecimalsMax} decimals");
         return errors;
     }
 

@@ -47,7 +47,8 @@ internal sealed class StockLedger
         {
             var level = _levels[line.Sku];
             level = level with { Available = level.Available - line.Quantity, Reserved = level.Reserved + line.Quantity };
-            if (level.Available < 0) throw new InvalidOperationException($"Order '{request.OrderId}' names '{line.Sku}' twice, which it must not.");
+            if (level.Available < 0)
+                throw new InvalidOperationException($"Order '{request.OrderId}' names '{line.Sku}' twice, which it must not.");
             _levels[line.Sku] = level;
             changed.Add(level);
         }

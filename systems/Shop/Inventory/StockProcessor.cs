@@ -5,8 +5,8 @@ using Millrace;
 namespace Shop.Inventory;
 
 /// <summary>
-/// Keeps the stock: reads requests in their order, and commits levels, answers and positions together. It is a processor of its own and not a
-/// handler because one request changes the state of many keys. An order is answered once, whatever is sent again.
+/// Keeps the stock: reads requests in their order, and commits levels, answers and positions together. It is a processor of its own and not
+/// a handler because one request changes the state of many keys. An order is answered once, whatever is sent again.
 /// </summary>
 internal sealed partial class StockProcessor : IPartitionProcessor
 {
@@ -79,7 +79,8 @@ internal sealed partial class StockProcessor : IPartitionProcessor
                 break;
 
             // A level that is set again would bring back what was sold since.
-            case StockSet command when IsNew($"event {Encoding.UTF8.GetString(request.Source.Span)} {Encoding.UTF8.GetString(request.Id.Span)}"):
+            case StockSet command when IsNew(
+                $"event {Encoding.UTF8.GetString(request.Source.Span)} {Encoding.UTF8.GetString(request.Id.Span)}"):
                 if (SetStock.Check(command).IsEmpty) Say(_stock.Set(command), request, ordinal: 0);
                 else SkippedRecord(source, offset, $"the level of '{FieldErrors.Show(command.Sku)}' is out of bounds");
                 break;
@@ -119,6 +120,8 @@ internal sealed partial class StockProcessor : IPartitionProcessor
 
     private void SkippedRecord(TopicPartition source, long offset, string reason) => Skipped(_logger, source, offset, reason);
 
-    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The record at offset {Offset} of {Source} is no stock request and was passed over: {Reason}")]
+    [LoggerMessage(EventId =
+        301, Level =
+            LogLevel.Warning, Message = "The record at offset {Offset} of {Source} is no stock request and was passed over: {Reason}")]
     private static partial void Skipped(ILogger logger, TopicPartition source, long offset, string reason);
 }

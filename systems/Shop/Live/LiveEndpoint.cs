@@ -6,7 +6,9 @@ using Shop.View;
 
 namespace Shop.Live;
 
-/// <summary>Writes the live feed as Server-Sent Events (WHATWG HTML, section 9.2): a snapshot, then what changes, at most five times a second.</summary>
+/// <summary>
+/// Writes the live feed as Server-Sent Events (WHATWG HTML, section 9.2): a snapshot, then what changes, at most five times a second.
+/// </summary>
 internal sealed class LiveEndpoint(
     LiveFeed feed, ShopView view, StatsSource stats, ShopOptions options, TimeProvider time, IHostApplicationLifetime lifetime)
 {
@@ -27,7 +29,8 @@ internal sealed class LiveEndpoint(
         using var subscriber = feed.Subscribe();
         if (subscriber is null)
         {
-            await Problems.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.SubscribersMax} pages listen already; close one.");
+            await Problems.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.SubscribersMax} pages listen already; " +
+                "close one.");
             return;
         }
 

@@ -3,7 +3,9 @@ using Shop.View;
 
 namespace Shop.Live;
 
-/// <summary>Tells all open pages what changed. A page that falls behind loses changes and gets a fresh snapshot instead. Thread safe.</summary>
+/// <summary>
+/// Tells all open pages what changed. A page that falls behind loses changes and gets a fresh snapshot instead. Thread safe.
+/// </summary>
 internal sealed class LiveFeed
 {
     /// <summary>How many pages may listen at once.</summary>

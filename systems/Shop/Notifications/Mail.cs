@@ -4,7 +4,9 @@ using Shop.Orders;
 
 namespace Shop.Notifications;
 
-/// <summary>The mail that confirms an order, as RFC 5322 text with CRLF. The same event gives the same bytes, so writing it again changes nothing.</summary>
+/// <summary>
+/// The mail that confirms an order, as RFC 5322 text with CRLF. The same event gives the same bytes, so writing it again changes nothing.
+/// </summary>
 internal static class Mail
 {
     public static byte[] Compose(OrderConfirmed order, string currency, DateTimeOffset time)
@@ -24,7 +26,8 @@ internal static class Mail
         Line(text, $"your order {order.OrderId} is paid and its goods are reserved:");
         Line(text, "");
         foreach (var item in order.Items)
-            Line(text, $"  {item.Quantity} x {OneLine(item.Sku)} at {Amount(item.Price)} = {Amount(item.Quantity * item.Price)} {currency}");
+            Line(text, $"  {item.Quantity} x {OneLine(item.Sku)} at {Amount(item.Price)} = {Amount(item.Quantity * item.Price)} " +
+                $"{currency}");
         Line(text, "");
         Line(text, $"Total: {Amount(order.TotalAmount)} {currency}");
         Line(text, "");
@@ -41,7 +44,8 @@ internal static class Mail
     private static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 
     /// <summary>
-    /// The part of an address before the @. What RFC 5322 does not allow there becomes its hexadecimal code, so that two customers never share one.
+    /// The part of an address before the @. What RFC 5322 does not allow there becomes its hexadecimal code, so that two customers never
+    /// share one.
     /// </summary>
     private static string LocalPart(string customerId)
     {

@@ -21,8 +21,8 @@ internal sealed record MailRoomOptions
 }
 
 /// <summary>
-/// Writes mails as files, many at a time: each under a temporary name, then renamed, so that a file is whole or absent; one sync of the folder
-/// serves all. Writing a mail again replaces it by itself and counts once. Thread safe once started.
+/// Writes mails as files, many at a time: each under a temporary name, then renamed, so that a file is whole or absent; one sync of the
+/// folder serves all. Writing a mail again replaces it by itself and counts once. Thread safe once started.
 /// </summary>
 internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action<LiveMail> push) : IHostedService, IAsyncDisposable
 {

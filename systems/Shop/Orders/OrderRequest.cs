@@ -31,7 +31,9 @@ public sealed record OrderRequestLine
 /// <summary>Reads a request by hand, so that every wrong field is named at once and with its path.</summary>
 internal static class OrderRequestReader
 {
-    /// <summary>The draft, as far as its shape is right; when something is not, <paramref name="errors"/> says what and the draft is null.</summary>
+    /// <summary>
+    /// The draft, as far as its shape is right; when something is not, <paramref name="errors"/> says what and the draft is null.
+    /// </summary>
     public static OrderDraft? Read(JsonElement body, FieldErrors errors)
     {
         if (body.ValueKind != JsonValueKind.Object)

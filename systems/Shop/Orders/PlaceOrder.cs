@@ -4,7 +4,8 @@ namespace Shop.Orders;
 
 /// <summary>
 /// Takes an order: checks it, prices it from the catalogue, and says <see cref="OrderCreated"/>. The order is placed when that is durable.
-/// The record is appended on the condition that the order's id is new, so one id is one order, whoever tries and however often. Thread safe.
+/// The record is appended on the condition that the order's id is new, so one id is one order, whoever tries and however often. Thread
+/// safe.
 /// </summary>
 /// <param name="engine">The engine; it must be able to append conditionally.</param>
 /// <param name="publisher">Says events as the order service.</param>
@@ -62,8 +63,10 @@ internal sealed class PlaceOrder(Engine engine, EventPublisher publisher, OrderI
         for (var i = 0; i < draft.Items.Count; i++)
         {
             var line = draft.Items[i];
-            if (line.Quantity is < 1 or > QuantityMax) errors.Add($"items[{i}].quantity", $"is {line.Quantity}; it must be from 1 to {QuantityMax}");
-            if (priceOf(line.Sku) is null) errors.Add($"items[{i}].sku", $"is '{FieldErrors.Show(line.Sku)}', which is not in the catalogue");
+            if (line.Quantity is < 1 or > QuantityMax)
+                errors.Add($"items[{i}].quantity", $"is {line.Quantity}; it must be from 1 to {QuantityMax}");
+            if (priceOf(line.Sku) is null)
+                errors.Add($"items[{i}].sku", $"is '{FieldErrors.Show(line.Sku)}', which is not in the catalogue");
         }
 
         if (errors.IsEmpty)
@@ -110,7 +113,8 @@ internal sealed class PlaceOrder(Engine engine, EventPublisher publisher, OrderI
         foreach (var item in items)
         {
             if (places.TryAdd(item.Sku, lines.Count)) lines.Add(item);
-            else lines[places[item.Sku]] = item with { Quantity = (int)Math.Min(int.MaxValue, (long)lines[places[item.Sku]].Quantity + item.Quantity) };
+            else lines[places[item.Sku]] =
+                item with { Quantity = (int)Math.Min(int.MaxValue, (long)lines[places[item.Sku]].Quantity + item.Quantity) };
         }
 
         return lines;

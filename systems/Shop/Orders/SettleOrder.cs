@@ -13,7 +13,9 @@ internal sealed record OrderState
 
     public required string Status { get; init; }
 
-    /// <summary>The order, while it is pending; null also when an outcome was read before the order, since they are in separate topics.</summary>
+    /// <summary>
+    /// The order, while it is pending; null also when an outcome was read before the order, since they are in separate topics.
+    /// </summary>
     public OrderCreated? Order { get; init; }
 
     /// <summary>The outcome that was read before the order: it waits for it.</summary>
@@ -29,8 +31,8 @@ internal sealed record OrderOutcome
 }
 
 /// <summary>
-/// An order ends once: confirmed when its goods are reserved, cancelled when its payment failed or was given back. The order and its outcome
-/// come by separate topics, so either may be read first; a second outcome has no effect.
+/// An order ends once: confirmed when its goods are reserved, cancelled when its payment failed or was given back. The order and its
+/// outcome come by separate topics, so either may be read first; a second outcome has no effect.
 /// </summary>
 internal static class SettleOrder
 {

@@ -1,8 +1,8 @@
 namespace Shop.Payments;
 
 /// <summary>
-/// Whoever moves the money. A call may end without an answer; called again with the same idempotency key it gives the first call's answer and
-/// moves nothing twice. Thread safe.
+/// Whoever moves the money. A call may end without an answer; called again with the same idempotency key it gives the first call's answer
+/// and moves nothing twice. Thread safe.
 /// </summary>
 internal interface IPaymentProvider
 {

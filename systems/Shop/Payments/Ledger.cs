@@ -26,8 +26,8 @@ internal sealed record LedgerEntry
 }
 
 /// <summary>
-/// The simulated provider's books: an append-only log of its own, apart from the shop's, as a real provider's would be. An idempotency key is
-/// entered once; the log itself refuses a second entry, whichever process tries. Thread safe.
+/// The simulated provider's books: an append-only log of its own, apart from the shop's, as a real provider's would be. An idempotency key
+/// is entered once; the log itself refuses a second entry, whichever process tries. Thread safe.
 /// </summary>
 internal sealed class Ledger : IAsyncDisposable
 {

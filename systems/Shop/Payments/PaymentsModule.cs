@@ -11,7 +11,8 @@ internal static class PaymentsModule
     /// <summary>A provider takes its time, so many charges are under way at once: this many keys per partition.</summary>
     private const int Parallelism = 256;
 
-    public static MillraceBuilder AddPayments(this MillraceBuilder millrace) => millrace.AddHandlers(PaymentTopics.Group, handlers => handlers
+    public static MillraceBuilder AddPayments(this MillraceBuilder millrace) =>
+        millrace.AddHandlers(PaymentTopics.Group, handlers => handlers
         .From(OrderTopics.Created, InventoryTopics.Reserved)
         .WithSource(PaymentTopics.Source)
         .WithParallelism(Parallelism)

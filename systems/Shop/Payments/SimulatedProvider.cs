@@ -19,16 +19,19 @@ internal sealed record SimulatedProviderOptions
 }
 
 /// <summary>
-/// A provider that behaves like one: it enters a movement into its books first and answers later, so that a caller can crash between the two
-/// and find the movement when it asks again. Whether it declines, and how slow it is, follows from the idempotency key. Thread safe once started.
+/// A provider that behaves like one: it enters a movement into its books first and answers later, so that a caller can crash between the
+/// two and find the movement when it asks again. Whether it declines, and how slow it is, follows from the idempotency key. Thread safe
+/// once started.
 /// </summary>
-internal sealed class SimulatedProvider(SimulatedProviderOptions options, TimeProvider time) : IPaymentProvider, IHostedService, IAsyncDisposable
+internal sealed class SimulatedProvider(
+    SimulatedProviderOptions options, TimeProvider time) : IPaymentProvider, IHostedService, IAsyncDisposable
 {
     private Ledger? _ledger;
 
     public LedgerTotals Totals => Books.Totals;
 
-    private Ledger Books => _ledger ?? throw new InvalidOperationException("The provider has not opened its books yet: it does when the host starts.");
+    private Ledger Books =>
+        _ledger ?? throw new InvalidOperationException("The provider has not opened its books yet: it does when the host starts.");
 
     public async Task StartAsync(CancellationToken cancellationToken) =>
         _ledger = await Ledger.OpenAsync(await options.OpenBooks(cancellationToken), time, cancellationToken);

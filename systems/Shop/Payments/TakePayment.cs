@@ -22,7 +22,9 @@ internal sealed record PaymentState
     public string? TransactionRef { get; init; }
 }
 
-/// <summary>Charges an order once. The provider is called with a key that follows from the event, so that a second delivery charges nothing.</summary>
+/// <summary>
+/// Charges an order once. The provider is called with a key that follows from the event, so that a second delivery charges nothing.
+/// </summary>
 internal static class TakePayment
 {
     private const string Method = "CREDIT_CARD";
@@ -84,7 +86,8 @@ internal static class TakePayment
     }
 
     /// <summary>An order has one payment, so its id is the order's with another beginning.</summary>
-    private static string PaymentIdOf(string orderId) => $"PAY-{(orderId.StartsWith("ORD-", StringComparison.Ordinal) ? orderId[4..] : orderId)}";
+    private static string PaymentIdOf(string orderId) =>
+        $"PAY-{(orderId.StartsWith("ORD-", StringComparison.Ordinal) ? orderId[4..] : orderId)}";
 }
 
 /// <summary>What the handlers of payments work with.</summary>

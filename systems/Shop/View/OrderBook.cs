@@ -37,8 +37,8 @@ internal sealed class OrderEntry(string orderId)
 }
 
 /// <summary>
-/// All orders in memory with what queries need: by id, and oldest to newest in all, per status and per customer, so that a page costs its own
-/// length. Not thread safe: the view's lock guards it.
+/// All orders in memory with what queries need: by id, and oldest to newest in all, per status and per customer, so that a page costs its
+/// own length. Not thread safe: the view's lock guards it.
 /// </summary>
 internal sealed class OrderBook
 {
@@ -114,7 +114,8 @@ internal sealed class OrderBook
     }
 
     /// <summary>
-    /// Makes the lists after a rebuild, which reads partition after partition and so in no order of time: sorting once is cheaper than keeping order.
+    /// Makes the lists after a rebuild, which reads partition after partition and so in no order of time: sorting once is cheaper than
+    /// keeping order.
     /// </summary>
     public void Open()
     {

@@ -34,7 +34,9 @@ internal sealed class ShopView
         lock (_lock) _events.TryAdd(topic, 0);
     }
 
-    /// <summary>Takes in events of one partition in their order, and tells <paramref name="changes"/> what they changed, if someone wants to know.</summary>
+    /// <summary>
+    /// Takes in events of one partition in their order, and tells <paramref name="changes"/> what they changed, if someone wants to know.
+    /// </summary>
     /// <param name="topic">The topic.</param>
     /// <param name="events">The events; those of unknown types are left out of them.</param>
     /// <param name="records">How many records were read, unknown ones included.</param>

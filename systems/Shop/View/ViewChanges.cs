@@ -2,7 +2,9 @@ using Shop.Api;
 
 namespace Shop.View;
 
-/// <summary>What some events changed, for the live feed. A later change of the same order or sku replaces the earlier. Not thread safe.</summary>
+/// <summary>
+/// What some events changed, for the live feed. A later change of the same order or sku replaces the earlier. Not thread safe.
+/// </summary>
 internal sealed class ViewChanges
 {
     /// <summary>The orders' ids: what an order is, is asked when it is told, since two partitions may change it at once.</summary>
