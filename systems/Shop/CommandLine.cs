@@ -10,8 +10,9 @@ internal abstract record CommandLine
     private static readonly Option[] Known =
     [
         new("--urls", "URLS", "where to listen, separated by ';' (http://localhost:5000)", Urls),
-        new("--data", "DIR", "the data folder (./shop-data)", (options, value) =>
-            options with { DataDirectory = Path.GetFullPath(NotEmpty(value)) }),
+        new(
+            "--data", "DIR", "the data folder (./shop-data)",
+            (options, value) => options with { DataDirectory = Path.GetFullPath(NotEmpty(value)) }),
         new("--rate", "N", "simulated customers a second, 0 for none (5; 0 with --orders)",
             (options, value) => options with { Rate = Number(value, 0, RateMax) }),
         new("--payment-failure-rate", "P", "the share of declined charges, 0 to 1 (0.05)",
@@ -82,8 +83,8 @@ internal abstract record CommandLine
     private static string HelpText()
     {
         var lines = Known.Select(option => $"  {option.Name + (option.Value is null ? "" : " " + option.Value),-28} {option.Description}");
-        var listed = string.Join('\n', lines);
-        return $"The Shop: e-commerce orders by choreography, on the embedded log.\n\n{listed}\n  {"--help",-28} shows this";
+        return $"The Shop: e-commerce orders by choreography, on the embedded log.\n\n" +
+            $"{string.Join('\n', lines)}\n  {"--help",-28} shows this";
     }
 
     private static ShopOptions Urls(ShopOptions options, string value)

@@ -50,8 +50,8 @@ internal static class Program
         //      -> Orders -> orders.updated -> Notifications; and Stock -> inventory.rsrvd -> Payments (refund) -> payments.done -> Orders.
         services.AddMillrace(millrace => millrace
             .UseEmbeddedLog(Path.Combine(options.DataDirectory, "log"))
-            .ConfigureRuntime(runtime =>
-                runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
+            .ConfigureRuntime(
+                runtime => runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
             .AddShopTopics()
             .AddOrders()
             .AddPayments()

@@ -9,8 +9,8 @@ namespace Shop;
 /// <summary>
 /// How events, kept state and the provider's books are written as JSON: camelCase, decimals as numbers, nothing by reflection.
 /// </summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy =
-    JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(OrderCreated))]
 [JsonSerializable(typeof(OrderConfirmed))]
 [JsonSerializable(typeof(OrderCancelled))]

@@ -76,6 +76,7 @@ internal static class ShopRun
     {
         services.AddSingleton<ShopView>();
         services.AddSingleton<StatsSource>();
+        services.AddSingleton<LiveContent>();
         services.AddSingleton<LiveEndpoint>();
         services.AddSingleton<ReplayProgress>();
         services.AddSingleton<Readiness>();
@@ -106,6 +107,7 @@ internal static class ShopRun
         services.AddSingleton(provider => new SetStock(provider.GetRequiredService<Engine>(), Publisher(provider, InventoryTopics.Source)));
         services.AddSingleton<Catalogue>();
         services.AddSingleton<Replay>();
+        services.AddSingleton<Shelves>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SimulatedCustomers>(provider, new Random(random.Next())));
         services.AddSingleton<CustomersHost>();
         services.AddHostedService(provider => provider.GetRequiredService<CustomersHost>());

@@ -6,11 +6,13 @@ public sealed class CommandLineTests
     public void Options_are_read_in_both_forms()
     {
         var run = Assert.IsType<CommandLine.Run>(CommandLine.Parse(
-            ["--urls", "http://*:80;http://[::1]:81", "--data=x", "--rate", "0.5", "--payment-failure-rate=1", "--initial-stock", "7", "--unsynced-mail"]));
+            ["--urls", "http://*:80;http://[::1]:81", "--data=x", "--rate", "0.5",
+                "--payment-failure-rate=1", "--initial-stock", "7", "--unsynced-mail"]));
 
         Assert.Equal(["http://*:80", "http://[::1]:81"], run.Options.Urls);
         Assert.Equal((Path.GetFullPath("x"), 0.5, 1.0, 7L, false), (
-            run.Options.DataDirectory, run.Options.CustomersPerSecond, run.Options.PaymentFailureRate, run.Options.InitialStock, run.Options.SyncsMail));
+            run.Options.DataDirectory, run.Options.CustomersPerSecond, run.Options.PaymentFailureRate,
+            run.Options.InitialStock, run.Options.SyncsMail));
     }
 
     [Fact]
@@ -67,9 +69,11 @@ public sealed class CommandLineTests
         await using var shop = await RunningShop.StartAsync(folder: folder);
         var (first, second) = (new StringWriter(), new StringWriter());
 
-        var inUse = await ShopRun.RunAsync(["--data", folder.Path, "--urls", "http://127.0.0.1:0"], new ShopConsole(first, first, isTerminal: false));
+        var inUse = await ShopRun.RunAsync(
+            ["--data", folder.Path, "--urls", "http://127.0.0.1:0"], new ShopConsole(first, first, isTerminal: false));
         var portInUse = await ShopRun.RunAsync(
-            ["--data", other.Path, "--rate", "0", "--urls", shop.Http.BaseAddress!.ToString()], new ShopConsole(second, second, isTerminal: false));
+            ["--data", other.Path, "--rate", "0", "--urls", shop.Http.BaseAddress!.ToString()], new ShopConsole(
+                second, second, isTerminal: false));
 
         Assert.Equal((ShopRun.DataInUse, ShopRun.PortInUse), (inUse, portInUse));
         Assert.Contains(folder.Path, Assert.Single(first.ToString().TrimEnd().Split('\n')), StringComparison.Ordinal);

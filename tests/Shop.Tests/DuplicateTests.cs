@@ -117,7 +117,9 @@ public sealed class DuplicateTests
             while (reader.Offset < partition.EndOffset)
             {
                 using var records = await reader.ReadAsync(1 << 20, RunningShop.Patience);
-                foreach (var record in records) commit.To(source).Add(record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, record.Headers);
+                foreach (var record in records)
+                    commit.To(source).Add(
+                        record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, record.Headers);
             }
 
             if (!commit.IsEmpty) await engine.CommitAsync(commit, RunningShop.Patience);

@@ -12,7 +12,11 @@ public sealed class HandlerTests
     {
         OrderId = "ORD-2026-001",
         CustomerId = "CUST-789",
-        Items = [new OrderLine { Sku = "PROD-001", Quantity = 2, Price = 29.99m }, new OrderLine { Sku = "PROD-002", Quantity = 1, Price = 49.99m }],
+        Items =
+        [
+            new OrderLine { Sku = "PROD-001", Quantity = 2, Price = 29.99m },
+            new OrderLine { Sku = "PROD-002", Quantity = 1, Price = 49.99m },
+        ],
         TotalAmount = 109.97m,
         ShippingAddress = new Address { Street = "123 Main St", City = "Seattle", Country = "US" },
     };
@@ -47,7 +51,9 @@ public sealed class HandlerTests
         Assert.Null(SettleOrder.OnCreated(Order, state));
         var said = Assert.IsType<OrderConfirmed>(SettleOrder.OnReserved(Reserved, state));
 
-        Assert.Equal((Order.OrderId, Order.CustomerId, Order.TotalAmount, Order.Items), (said.OrderId, said.CustomerId, said.TotalAmount, said.Items));
+        Assert.Equal(
+            (Order.OrderId, Order.CustomerId, Order.TotalAmount, Order.Items),
+            (said.OrderId, said.CustomerId, said.TotalAmount, said.Items));
         Assert.Equal(new OrderState { Status = OrderState.Confirmed }, state.Value);
     }
 

@@ -72,10 +72,12 @@ public sealed class LedgerTests
         return provider;
     }
 
-    private static Task<ChargeAnswer> ChargeAsync(SimulatedProvider provider, string key) => provider.ChargeAsync(Request(key), RunningShop.Patience).AsTask();
+    private static Task<ChargeAnswer> ChargeAsync(SimulatedProvider provider, string key) =>
+        provider.ChargeAsync(Request(key), RunningShop.Patience).AsTask();
 
     private static async Task RefundAsync(SimulatedProvider provider, string key) => await provider.RefundAsync(
-        new RefundRequest { IdempotencyKey = key, OrderId = "O", TransactionRef = "T", Amount = 12.34m, Currency = "USD" }, RunningShop.Patience);
+        new RefundRequest { IdempotencyKey = key, OrderId = "O", TransactionRef = "T", Amount = 12.34m, Currency = "USD" },
+        RunningShop.Patience);
 
     private static ChargeRequest Request(string key) => new() { IdempotencyKey = key, OrderId = "O", Amount = 12.34m, Currency = "USD" };
 }

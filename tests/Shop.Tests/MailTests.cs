@@ -34,7 +34,8 @@ public sealed class MailTests
     [Fact]
     public void A_customer_cannot_write_headers()
     {
-        var text = Encoding.UTF8.GetString(Mail.Compose(Order with { CustomerId = "a\r\nBcc: all@example.org" }, "USD", DateTimeOffset.UnixEpoch));
+        var text = Encoding.UTF8.GetString(
+            Mail.Compose(Order with { CustomerId = "a\r\nBcc: all@example.org" }, "USD", DateTimeOffset.UnixEpoch));
 
         Assert.DoesNotContain("\r\nBcc", text, StringComparison.Ordinal);
         Assert.Contains("To: <a=000D=000ABcc=003A=0020all=0040example=002Eorg@customers.shop.example>\r\n", text, StringComparison.Ordinal);
@@ -56,7 +57,8 @@ public sealed class MailTests
         var pushed = new List<LiveMail>();
         await using (var room = await OpenAsync(folder, pushed.Add))
         {
-            await Task.WhenAll(Enumerable.Range(0, 50).Select(i => room.WriteAsync($"ORD-{i % 10}", [1, 2], DateTimeOffset.UnixEpoch, RunningShop.Patience)));
+            await Task.WhenAll(Enumerable.Range(0, 50).Select(i =>
+                room.WriteAsync($"ORD-{i % 10}", [1, 2], DateTimeOffset.UnixEpoch, RunningShop.Patience)));
             Assert.Equal(10, room.Count);
         }
 

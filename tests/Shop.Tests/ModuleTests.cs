@@ -19,7 +19,8 @@ public sealed partial class ModuleTests
                 .SelectMany(file => Declaration().Matches(File.ReadAllText(file)))
                 .Select(match => match.Groups["name"].Value)
                 .ToHashSet(StringComparer.Ordinal);
-            var strangers = Modules.Where(other => other != module).SelectMany(other => Directory.GetFiles(Path.Combine(shop, other), "*.cs"));
+            var strangers = Modules.Where(other => other != module).SelectMany(
+                other => Directory.GetFiles(Path.Combine(shop, other), "*.cs"));
 
             Assert.NotEmpty(hidden);
             Assert.All(strangers, file => Assert.DoesNotContain(
@@ -42,7 +43,8 @@ public sealed partial class ModuleTests
     }
 
     /// <summary>Types at the top of a file; nested ones are their owner's.</summary>
-    [GeneratedRegex(@"^(?:public|internal)\s(?:(?:sealed|static|abstract|partial|readonly)\s)*(?:record struct|record|class|interface|struct|enum|delegate \S+)\s(?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?:public|internal)\s(?:(?:sealed|static|abstract|partial|readonly)\s)*" +
+        @"(?:record struct|record|class|interface|struct|enum|delegate \S+)\s(?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex Declaration();
 
     [GeneratedRegex(@"\w+")]

@@ -13,7 +13,8 @@ public sealed class QueryTests
         List<string> before;
         await using (var shop = await RunningShop.StartAsync(folder: folder))
         {
-            for (var i = 0; i < 12; i++) placed.Add((await shop.PlaceAsync(RunningShop.Order($"CUST-{i % 2}", ("PROD-001", i < 11 ? 1 : 1_000)))).OrderId);
+            for (var i = 0; i < 12; i++) placed.Add(
+                (await shop.PlaceAsync(RunningShop.Order($"CUST-{i % 2}", ("PROD-001", i < 11 ? 1 : 1_000)))).OrderId);
             await shop.SettleAsync();
             before = await AllAsync(shop, "");
             Assert.Equal(placed.Order(StringComparer.Ordinal), before.Order(StringComparer.Ordinal));
@@ -51,7 +52,8 @@ public sealed class QueryTests
         await shop.SettleAsync();
 
         Assert.Equal((HttpStatusCode.Created, HttpStatusCode.OK), (created.StatusCode, changed.StatusCode));
-        Assert.Equal("""{"sku":"NEW 1","available":5,"reserved":0,"price":0.20}""", await changed.Content.ReadAsStringAsync(RunningShop.Patience));
+        Assert.Equal(
+            """{"sku":"NEW 1","available":5,"reserved":0,"price":0.20}""", await changed.Content.ReadAsStringAsync(RunningShop.Patience));
         Assert.Equal(1.00m, (await shop.GetOrderAsync(accepted.OrderId)).Total);
         Assert.Equal(new StockView { Sku = "NEW 1", Available = 0, Reserved = 5, Price = 0.20m }, await shop.GetStockAsync("NEW 1"));
     }
@@ -95,7 +97,8 @@ public sealed class QueryTests
             if (read.Items.Count < 5)
             {
                 Assert.Equal(read.Total, all.Count);
-                Assert.Equal(all.OrderByDescending(order => order.PlacedAt).Select(order => order.PlacedAt), all.Select(order => order.PlacedAt));
+                Assert.Equal(
+                    all.OrderByDescending(order => order.PlacedAt).Select(order => order.PlacedAt), all.Select(order => order.PlacedAt));
                 return all.ConvertAll(order => order.OrderId);
             }
         }

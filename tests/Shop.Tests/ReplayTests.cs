@@ -42,14 +42,18 @@ public sealed class ReplayTests
         Assert.Equal(2, stats.Mails);
 
         // A second replay on the same folder finds its orders again and sells nothing twice.
-        Assert.Equal(JsonSerializer.Serialize(stats, ApiJson.Default.ShopStats), JsonSerializer.Serialize(repeated, ApiJson.Default.ShopStats));
+        Assert.Equal(
+            JsonSerializer.Serialize(stats, ApiJson.Default.ShopStats), JsonSerializer.Serialize(repeated, ApiJson.Default.ShopStats));
     }
 
     [Fact]
     public async Task A_part_of_the_real_data_set_is_settled_to_the_last_order()
     {
         var file = FindShared("data/online-retail-6k.csv");
-        Assert.SkipWhen(file is null, "The data set is not here: put it at shared/data/online-retail-6k.csv above the repository, or name the folder in MILLRACE_SHARED.");
+        Assert.SkipWhen(
+            file is null,
+            "The data set is not here: put it at shared/data/online-retail-6k.csv above the repository, " +
+            "or name the folder in MILLRACE_SHARED.");
         using var folder = new TemporaryFolder();
 
         var stats = await ReplayAsync(folder, file);
@@ -66,7 +70,8 @@ public sealed class ReplayTests
         var text = "h\r\nA1,B,\"x, \"\"y\"\"\r\nz\",1,d,0.5,\"C 1\",\"D\"\r\nA2,B,\"never closed,1,d,0.5,C,D\r\n";
 
         var reads = new List<RetailRead>();
-        await foreach (var read in RetailCsv.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), RunningShop.Patience)) reads.Add(read);
+        await foreach (var read in RetailCsv.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), RunningShop.Patience)) reads.Add(
+            read);
 
         Assert.Equal(new RetailLine("A1", "B", 1, 0.5m, "C 1", "D"), reads[0].Line);
         Assert.Equal(RetailCsv.Malformed, reads[1].Rejection);

@@ -59,7 +59,8 @@ internal sealed class RunningShop : IAsyncDisposable
 
     public Task<HttpResponseMessage> PostOrderAsync(string json, string? key = null)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/api/orders") { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/api/orders");
+        request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         if (key is not null) request.Headers.Add("Idempotency-Key", key);
         return Http.SendAsync(request, Patience);
     }

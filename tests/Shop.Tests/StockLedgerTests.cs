@@ -15,7 +15,9 @@ public sealed class StockLedgerTests
         var insufficient = Assert.IsType<ReservationOutcome.Insufficient>(stock.Reserve(Request("1", ("A", 5), ("B", 2), ("C", 1))));
         var reserved = Assert.IsType<ReservationOutcome.Reserved>(stock.Reserve(Request("2", ("A", 5), ("B", 1))));
 
-        Assert.Equal(["B 2 1", "C 1 0"], insufficient.Said.Shortages.Select(shortage => $"{shortage.Sku} {shortage.Requested} {shortage.Available}"));
+        Assert.Equal(
+            ["B 2 1", "C 1 0"],
+            insufficient.Said.Shortages.Select(shortage => $"{shortage.Sku} {shortage.Requested} {shortage.Available}"));
         Assert.Equal("Insufficient stock of B: 2 ordered, 1 available (and 1 more).", insufficient.Said.Reason);
         Assert.Equal(["A 0 5", "B 0 1"], reserved.Levels.Select(level => $"{level.Sku} {level.Available} {level.Reserved}"));
     }
@@ -27,13 +29,16 @@ public sealed class StockLedgerTests
         stock.Set(new StockSet { Sku = "A", Available = 5, Price = 1m });
         stock.Reserve(Request("1", ("A", 3)));
 
-        Assert.Equal(new StockLevel { Sku = "A", Available = 9, Reserved = 3, Price = 2m }, stock.Set(new StockSet { Sku = "A", Available = 9, Price = 2m }));
+        Assert.Equal(
+            new StockLevel { Sku = "A", Available = 9, Reserved = 3, Price = 2m },
+            stock.Set(new StockSet { Sku = "A", Available = 9, Price = 2m }));
     }
 
     [Fact]
     public void Nothing_is_ever_oversold_or_lost()
     {
-        var lines = Gen.Int[1, 6].Array[1, 3].Select(Gen.Int[0, 2], (quantities, first) => quantities.Select((quantity, i) => ($"S{(first + i) % 3}", quantity)).ToArray());
+        var lines = Gen.Int[1, 6].Array[1, 3].Select(
+            Gen.Int[0, 2], (quantities, first) => quantities.Select((quantity, i) => ($"S{(first + i) % 3}", quantity)).ToArray());
 
         lines.Array[0, 40].Sample(orders =>
         {

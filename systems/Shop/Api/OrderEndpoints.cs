@@ -17,8 +17,8 @@ internal static class OrderEndpoints
             .WithName("PlaceOrder")
             .WithSummary("Places an order")
             .WithDescription(
-                "Answers when the order is durable. With the header Idempotency-Key the same request gives the same order, " +
-                "however often it is sent.")
+                "Answers when the order is durable. " +
+                "With the header Idempotency-Key the same request gives the same order, however often it is sent.")
             .Accepts<OrderRequest>("application/json")
             .Produces<OrderAccepted>(StatusCodes.Status202Accepted)
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json")
@@ -68,15 +68,15 @@ internal static class OrderEndpoints
         if (result is PlaceOrderResult.AlreadyPlaced && !PlaceOrder.IsSame(draft, order))
         {
             var different = new FieldErrors();
-            different.Add("Idempotency-Key", $"is '{FieldErrors.Show(key!)}', which belongs to order {orderId} with another body; use a " +
-                "new key for a new order");
+            different.Add(
+                "Idempotency-Key",
+                $"is '{FieldErrors.Show(key!)}', which belongs to order {orderId} with another body; use a new key for a new order");
             return Problems.Of(StatusCodes.Status422UnprocessableEntity, "The Idempotency-Key was used for another order.", different);
         }
 
         http.Response.Headers.Location = $"/api/orders/{orderId}";
-        return Results.Json(
-            new OrderAccepted { OrderId = orderId, Status = OrderState.Pending },
-            ApiJson.Default.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
+        var accepted = new OrderAccepted { OrderId = orderId, Status = OrderState.Pending };
+        return Results.Json(accepted, ApiJson.Default.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
     }
 
     private static IResult Find(string id, ShopView view) => view.FindOrder(id) is { } order
@@ -103,8 +103,8 @@ internal static class OrderEndpoints
         if (!request.Headers.TryGetValue("Idempotency-Key", out var values)) return null;
         var key = values.ToString();
         if (values.Count != 1 || key.Length is 0 or > KeyLengthMax || !key.All(c => c is >= ' ' and <= '~'))
-            errors.Add("Idempotency-Key", $"is '{FieldErrors.Show(key)}'; it must be 1 to {KeyLengthMax} visible ASCII characters, " +
-                "given once");
+            errors.Add(
+                "Idempotency-Key", $"is '{FieldErrors.Show(key)}'; it must be 1 to {KeyLengthMax} visible ASCII characters, given once");
         return key;
     }
 }

@@ -37,8 +37,8 @@ internal static class Problems
         app.UseStatusCodePages(async context =>
         {
             var http = context.HttpContext;
-            await WriteAsync(http, http.Response.StatusCode, $"{http.Request.Method} {http.Request.Path} " +
-                $"{ReasonOf(http.Response.StatusCode)}.");
+            await WriteAsync(
+                http, http.Response.StatusCode, $"{http.Request.Method} {http.Request.Path} {ReasonOf(http.Response.StatusCode)}.");
         });
     }
 
@@ -69,9 +69,9 @@ internal static class Problems
             BadHttpRequestException bad => (bad.StatusCode, bad.Message),
             MillraceException { IsTransient: true } refused => (StatusCodes.Status503ServiceUnavailable, refused.Message),
             MillraceException { Code: FailureCodes.Stopped } => (StatusCodes.Status503ServiceUnavailable, "The shop is closing."),
-            OperationCanceledException =>
-                (StatusCodes.Status503ServiceUnavailable,
-                    "It took too long, or the shop is closing. Whether it was done is to be asked again."),
+            OperationCanceledException => (
+                StatusCodes.Status503ServiceUnavailable,
+                "It took too long, or the shop is closing. Whether it was done is to be asked again."),
             _ => (StatusCodes.Status500InternalServerError, "The shop failed; its log says why."),
         };
         await WriteAsync(http, status, detail);

@@ -21,8 +21,8 @@ internal sealed class Catalogue(ShopView view, SetStock setStock)
         if (view.ListStock(1, 1).Total > 0) return;
 
         // The ids are always the same: when two starts are cut short, the shelf is filled once all the same.
-        var commands = Skus.Select((sku, i) =>
-            (Id: $"evt-catalogue-{sku}", new StockSet { Sku = sku, Available = ShelfSize, Price = Prices[i] })).ToList();
+        var commands = Skus.Select(
+            (sku, i) => (Id: $"evt-catalogue-{sku}", new StockSet { Sku = sku, Available = ShelfSize, Price = Prices[i] })).ToList();
         await setStock.ExecuteAsync(commands, cancellation);
         foreach (var sku in Skus) await view.WaitForSkuAsync(sku, cancellation);
     }

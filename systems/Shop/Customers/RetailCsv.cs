@@ -32,8 +32,8 @@ internal static class RetailCsv
     /// <summary>Reads a stream to its end. The first record is the header and not given.</summary>
     public static async IAsyncEnumerable<RetailRead> ReadAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var reader =
-            new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, bufferSize: 64 * 1024, leaveOpen: true);
+        using var reader = new StreamReader(
+            stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, bufferSize: 64 * 1024, leaveOpen: true);
         var isHeader = true;
         while (await reader.ReadLineAsync(cancellation) is { } line)
         {

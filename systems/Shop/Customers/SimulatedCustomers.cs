@@ -1,16 +1,10 @@
 using Millrace;
-using Shop.Inventory;
 using Shop.Orders;
-using Shop.View;
 
 namespace Shop.Customers;
 
-/// <summary>
-/// People who order, so many a second, and someone who fills the shelves up now and then: often enough that most get what they want, seldom
-/// enough that some do not.
-/// </summary>
-internal sealed class SimulatedCustomers(
-    PlaceOrder placeOrder, SetStock setStock, StockCommandIds ids, ShopView view, TimeProvider time, Random random)
+/// <summary>People who order, so many a second.</summary>
+internal sealed class SimulatedCustomers(PlaceOrder placeOrder, Shelves shelves, TimeProvider time, Random random)
 {
     /// <summary>How many orders may wait to become durable; above it customers stay away, rather than pile up.</summary>
     private const int WaitingMax = 512;
@@ -46,7 +40,7 @@ internal sealed class SimulatedCustomers(
 
             if (elapsed - lastRound < Rounds) continue;
             lastRound = elapsed;
-            await FillShelvesAsync(rate, cancellation);
+            await shelves.FillAsync(rate, cancellation);
         }
     }
 
@@ -63,27 +57,6 @@ internal sealed class SimulatedCustomers(
         finally
         {
             if (!cancellation.IsCancellationRequested) waiting.Release();
-        }
-    }
-
-    private async Task FillShelvesAsync(double rate, CancellationToken cancellation)
-    {
-        var shelf = Math.Max(Catalogue.ShelfSize, (long)(rate * 12));
-        var commands = new List<(string, StockSet)>();
-        foreach (var sku in Catalogue.Skus)
-        {
-            if (view.FindStock(sku) is { } level && level.Available < shelf / 10)
-                commands.Add((ids.Next(sku), new StockSet { Sku = sku, Available = shelf, Price = level.Price }));
-        }
-
-        if (commands.Count == 0) return;
-        try
-        {
-            await setStock.ExecuteAsync(commands, cancellation);
-        }
-        catch (MillraceException failure) when (failure.IsTransient)
-        {
-            // The next round tries again.
         }
     }
 

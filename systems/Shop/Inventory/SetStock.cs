@@ -32,8 +32,8 @@ internal sealed class SetStock(Engine engine, EventPublisher publisher)
         foreach (var (id, command) in commands)
         {
             var errors = Check(command);
-            if (!errors.IsEmpty) throw new ArgumentException(
-                $"'{command.Sku}': {errors.Errors.First().Key} {errors.Errors.First().Value[0]}");
+            if (!errors.IsEmpty)
+                throw new ArgumentException($"'{command.Sku}': {errors.Errors.First().Key} {errors.Errors.First().Value[0]}");
             await publisher.AddAsync(engine, commit, command, new PublishOptions { Id = id }, cancellation);
         }
 
@@ -67,13 +67,14 @@ internal sealed class SetStock(Engine engine, EventPublisher publisher)
     {
         var errors = new FieldErrors();
         if (!IsSku(command.Sku))
-            errors.Add("sku", $"is '{FieldErrors.Show(command.Sku)}'; it must be 1 to {SkuLengthMax} letters, digits, spaces (inside), " +
-                "'.', '_' or '-'");
+            errors.Add(
+                "sku",
+                $"is '{FieldErrors.Show(command.Sku)}'; it must be 1 to {SkuLengthMax} letters, digits, spaces (inside), '.', '_' or '-'");
         if (command.Available is < 0 or > AvailableMax)
             errors.Add("available", $"is {command.Available}; it must be from 0 to {AvailableMax}");
         if (command.Price is <= 0 or > PriceMax) errors.Add("price", $"is {command.Price}; it must be above 0 and at most {PriceMax}");
-        else if (decimal.Round(command.Price, DecimalsMax) != command.Price) errors.Add("price", $"is {command.Price}; it has more than " +
-            $"{DecimalsMax} decimals");
+        else if (decimal.Round(command.Price, DecimalsMax) != command.Price)
+            errors.Add("price", $"is {command.Price}; it has more than {DecimalsMax} decimals");
         return errors;
     }
 

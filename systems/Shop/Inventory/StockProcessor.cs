@@ -120,8 +120,7 @@ internal sealed partial class StockProcessor : IPartitionProcessor
 
     private void SkippedRecord(TopicPartition source, long offset, string reason) => Skipped(_logger, source, offset, reason);
 
-    [LoggerMessage(EventId =
-        301, Level =
-            LogLevel.Warning, Message = "The record at offset {Offset} of {Source} is no stock request and was passed over: {Reason}")]
+    [LoggerMessage(EventId = 301, Level = LogLevel.Warning,
+        Message = "The record at offset {Offset} of {Source} is no stock request and was passed over: {Reason}")]
     private static partial void Skipped(ILogger logger, TopicPartition source, long offset, string reason);
 }

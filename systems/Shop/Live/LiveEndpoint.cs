@@ -2,19 +2,14 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Shop.Api;
-using Shop.View;
 
 namespace Shop.Live;
 
 /// <summary>
 /// Writes the live feed as Server-Sent Events (WHATWG HTML, section 9.2): a snapshot, then what changes, at most five times a second.
 /// </summary>
-internal sealed class LiveEndpoint(
-    LiveFeed feed, ShopView view, StatsSource stats, ShopOptions options, TimeProvider time, IHostApplicationLifetime lifetime)
+internal sealed class LiveEndpoint(LiveFeed feed, LiveContent content, TimeProvider time, IHostApplicationLifetime lifetime)
 {
-    private const int SnapshotOrders = 50;
-    private const int SnapshotLevels = 50;
-
     /// <summary>Five times a second.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
@@ -29,8 +24,8 @@ internal sealed class LiveEndpoint(
         using var subscriber = feed.Subscribe();
         if (subscriber is null)
         {
-            await Problems.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.SubscribersMax} pages listen already; " +
-                "close one.");
+            await Problems.WriteAsync(
+                http, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.SubscribersMax} pages listen already; close one.");
             return;
         }
 
@@ -67,7 +62,7 @@ internal sealed class LiveEndpoint(
                 }
 
                 Write(output, update);
-                var newStats = JsonSerializer.SerializeToUtf8Bytes(await stats.ReadAsync(cancellation), ApiJson.Default.ShopStats);
+                var newStats = JsonSerializer.SerializeToUtf8Bytes(await content.ReadStatsAsync(cancellation), ApiJson.Default.ShopStats);
                 if (!newStats.AsSpan().SequenceEqual(lastStats)) WriteEvent(output, "stats"u8, newStats);
                 lastStats = newStats;
                 idleRounds = isChanged ? 0 : idleRounds + 1;
@@ -91,20 +86,14 @@ internal sealed class LiveEndpoint(
 
     private async ValueTask<byte[]> WriteSnapshotAsync(ArrayBufferWriter<byte> output, CancellationToken cancellation)
     {
-        var numbers = await stats.ReadAsync(cancellation);
-        Write(output, "snapshot"u8, ApiJson.Default.LiveSnapshot, new LiveSnapshot
-        {
-            Currency = options.Currency,
-            Stats = numbers,
-            Orders = view.ListOrders(null, null, 1, SnapshotOrders).Items,
-            Inventory = view.ListStock(1, SnapshotLevels).Items,
-        });
-        return JsonSerializer.SerializeToUtf8Bytes(numbers, ApiJson.Default.ShopStats);
+        var snapshot = await content.ReadSnapshotAsync(cancellation);
+        Write(output, "snapshot"u8, ApiJson.Default.LiveSnapshot, snapshot);
+        return JsonSerializer.SerializeToUtf8Bytes(snapshot.Stats, ApiJson.Default.ShopStats);
     }
 
     private void Write(ArrayBufferWriter<byte> output, LiveUpdate update)
     {
-        foreach (var order in view.Summarise(update.Orders)) Write(output, "order"u8, ApiJson.Default.OrderSummary, order);
+        foreach (var order in content.Summarise(update.Orders)) Write(output, "order"u8, ApiJson.Default.OrderSummary, order);
         foreach (var entry in update.Timeline) Write(output, "timeline"u8, ApiJson.Default.LiveTimelineEntry, entry);
         foreach (var level in update.Stock.Values) Write(output, "stock"u8, ApiJson.Default.StockView, level);
         foreach (var mail in update.Mails) Write(output, "mail"u8, ApiJson.Default.LiveMail, mail);

@@ -26,8 +26,8 @@ internal static class Mail
         Line(text, $"your order {order.OrderId} is paid and its goods are reserved:");
         Line(text, "");
         foreach (var item in order.Items)
-            Line(text, $"  {item.Quantity} x {OneLine(item.Sku)} at {Amount(item.Price)} = {Amount(item.Quantity * item.Price)} " +
-                $"{currency}");
+            Line(
+                text, $"  {item.Quantity} x {OneLine(item.Sku)} at {Amount(item.Price)} = {Amount(item.Quantity * item.Price)} {currency}");
         Line(text, "");
         Line(text, $"Total: {Amount(order.TotalAmount)} {currency}");
         Line(text, "");

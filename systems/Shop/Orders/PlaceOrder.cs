@@ -112,9 +112,14 @@ internal sealed class PlaceOrder(Engine engine, EventPublisher publisher, OrderI
         var places = new Dictionary<string, int>(items.Count, StringComparer.Ordinal);
         foreach (var item in items)
         {
-            if (places.TryAdd(item.Sku, lines.Count)) lines.Add(item);
-            else lines[places[item.Sku]] =
-                item with { Quantity = (int)Math.Min(int.MaxValue, (long)lines[places[item.Sku]].Quantity + item.Quantity) };
+            if (places.TryAdd(item.Sku, lines.Count))
+            {
+                lines.Add(item);
+                continue;
+            }
+
+            var line = lines[places[item.Sku]];
+            lines[places[item.Sku]] = line with { Quantity = (int)Math.Min(int.MaxValue, (long)line.Quantity + item.Quantity) };
         }
 
         return lines;

@@ -23,8 +23,8 @@ internal sealed record SimulatedProviderOptions
 /// two and find the movement when it asks again. Whether it declines, and how slow it is, follows from the idempotency key. Thread safe
 /// once started.
 /// </summary>
-internal sealed class SimulatedProvider(
-    SimulatedProviderOptions options, TimeProvider time) : IPaymentProvider, IHostedService, IAsyncDisposable
+internal sealed class SimulatedProvider(SimulatedProviderOptions options, TimeProvider time)
+    : IPaymentProvider, IHostedService, IAsyncDisposable
 {
     private Ledger? _ledger;
 
