@@ -15,11 +15,14 @@ internal sealed class ShopConsole(TextWriter output, TextWriter messages, bool i
     public static ShopConsole Standard { get; } = new(Console.Out, Console.Error, !Console.IsErrorRedirected);
 
     /// <summary>Says where the shop is.</summary>
-    public void WriteOpened(IEnumerable<string> urls, string dataDirectory)
+    /// <param name="urls">Its addresses.</param>
+    /// <param name="options">Its data folder, and whether standard output is kept for a result.</param>
+    public void WriteOpened(IEnumerable<string> urls, ShopOptions options)
     {
-        messages.WriteLine($"The shop is open at {string.Join(" and ", urls)}");
-        messages.WriteLine($"Its data is in {dataDirectory}");
-        messages.WriteLine("Ctrl-C closes it; started again, it goes on where it was.");
+        var writer = options.ExitsWhenDone ? messages : output;
+        writer.WriteLine($"The shop is open at {string.Join(" and ", urls)}");
+        writer.WriteLine($"Its data is in {options.DataDirectory}");
+        writer.WriteLine("Ctrl-C closes it; started again, it goes on where it was.");
     }
 
     /// <summary>Prints a result as one line.</summary>

@@ -123,7 +123,7 @@ internal static class ShopRun
             await using var app = Program.Build(options, console);
             await StartAsync(app);
             var urls = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
-            console.WriteOpened(urls, options.DataDirectory);
+            console.WriteOpened(urls, options);
             await app.WaitForShutdownAsync();
             return Done;
         }
