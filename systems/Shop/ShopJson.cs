@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Shop.Api;
 using Shop.Inventory;
@@ -48,3 +50,15 @@ internal sealed partial class ShopJson : JsonSerializerContext;
 [JsonSerializable(typeof(LiveMail))]
 [JsonSerializable(typeof(ProblemAnswer))]
 internal sealed partial class ApiJson : JsonSerializerContext;
+
+/// <summary>
+/// <see cref="ApiJson"/> with letters and quotes as they are: the answers are JSON by their content type and never part of HTML, so that
+/// nothing but JSON's own rules asks for escapes.
+/// </summary>
+internal static class PlainJson
+{
+    public static ApiJson Api { get; } = new(new JsonSerializerOptions(ApiJson.Default.Options)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

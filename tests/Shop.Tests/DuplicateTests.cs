@@ -78,7 +78,7 @@ public sealed class DuplicateTests
             await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-002", 61)));
             await shop.SettleAsync();
             before = await shop.GetStatsAsync();
-            stock = await shop.GetAsync("/api/inventory", ApiJson.Default.StockPage);
+            stock = await shop.GetAsync("/api/inventory", PlainJson.Api.StockPage);
 
             foreach (var topic in topics) await AppendAgainAsync(shop.Engine, topic);
             await shop.SettleAsync();
@@ -90,7 +90,7 @@ public sealed class DuplicateTests
         await again.SettleAsync();
 
         Compare(before, await again.GetStatsAsync());
-        Assert.Equal(stock.Items, (await again.GetAsync("/api/inventory", ApiJson.Default.StockPage)).Items);
+        Assert.Equal(stock.Items, (await again.GetAsync("/api/inventory", PlainJson.Api.StockPage)).Items);
     }
 
     private static void Compare(ShopStats before, ShopStats after)

@@ -100,8 +100,8 @@ public sealed partial class OrderFlowTests
         await shop.SettleAsync();
 
         var stats = await shop.GetStatsAsync();
-        var orders = (await shop.GetAsync("/api/orders?pageSize=200", ApiJson.Default.OrderPage)).Items;
-        var stock = (await shop.GetAsync("/api/inventory", ApiJson.Default.StockPage)).Items;
+        var orders = (await shop.GetAsync("/api/orders?pageSize=200", PlainJson.Api.OrderPage)).Items;
+        var stock = (await shop.GetAsync("/api/inventory", PlainJson.Api.StockPage)).Items;
         var confirmed = orders.Where(order => order.Status == "CONFIRMED").ToList();
         Assert.Equal((200, 0), (orders.Count, stats.Orders.Pending));
         Assert.NotEmpty(confirmed);

@@ -35,7 +35,7 @@ public sealed class QueryTests
     {
         await using var shop = await RunningShop.StartAsync();
 
-        var page = await shop.GetAsync("/api/inventory?page=2147483647&pageSize=200", ApiJson.Default.StockPage);
+        var page = await shop.GetAsync("/api/inventory?page=2147483647&pageSize=200", PlainJson.Api.StockPage);
 
         Assert.Empty(page.Items);
         Assert.Equal((2147483647, 200, 12), (page.Page, page.PageSize, page.Total));
@@ -92,7 +92,7 @@ public sealed class QueryTests
         var all = new List<OrderSummary>();
         for (var page = 1; ; page++)
         {
-            var read = await shop.GetAsync($"/api/orders?page={page}&pageSize=5{filter}", ApiJson.Default.OrderPage);
+            var read = await shop.GetAsync($"/api/orders?page={page}&pageSize=5{filter}", PlainJson.Api.OrderPage);
             all.AddRange(read.Items);
             if (read.Items.Count < 5)
             {

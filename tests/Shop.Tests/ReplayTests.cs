@@ -43,7 +43,7 @@ public sealed class ReplayTests
 
         // A second replay on the same folder finds its orders again and sells nothing twice.
         Assert.Equal(
-            JsonSerializer.Serialize(stats, ApiJson.Default.ShopStats), JsonSerializer.Serialize(repeated, ApiJson.Default.ShopStats));
+            JsonSerializer.Serialize(stats, PlainJson.Api.ShopStats), JsonSerializer.Serialize(repeated, PlainJson.Api.ShopStats));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ReplayTests
         await using var registration = stopping.Register(stopped.SetResult);
         await stopped.Task.WaitAsync(RunningShop.Patience);
         var line = shop.Output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
-        return JsonSerializer.Deserialize(line, ApiJson.Default.ShopStats)!;
+        return JsonSerializer.Deserialize(line, PlainJson.Api.ShopStats)!;
     }
 
     private static string? FindShared(string path)

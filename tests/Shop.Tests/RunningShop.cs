@@ -69,7 +69,7 @@ internal sealed class RunningShop : IAsyncDisposable
     {
         using var answer = await PostOrderAsync(json, key);
         Assert.Equal(System.Net.HttpStatusCode.Accepted, answer.StatusCode);
-        return (await answer.Content.ReadFromJsonAsync(ApiJson.Default.OrderAccepted, Patience))!;
+        return (await answer.Content.ReadFromJsonAsync(PlainJson.Api.OrderAccepted, Patience))!;
     }
 
     /// <summary>Waits until no order is pending and every service has finished, mails included.</summary>
@@ -79,11 +79,11 @@ internal sealed class RunningShop : IAsyncDisposable
         await Services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(Patience);
     }
 
-    public Task<OrderDetails> GetOrderAsync(string orderId) => GetAsync($"/api/orders/{orderId}", ApiJson.Default.OrderDetails);
+    public Task<OrderDetails> GetOrderAsync(string orderId) => GetAsync($"/api/orders/{orderId}", PlainJson.Api.OrderDetails);
 
-    public Task<ShopStats> GetStatsAsync() => GetAsync("/api/stats", ApiJson.Default.ShopStats);
+    public Task<ShopStats> GetStatsAsync() => GetAsync("/api/stats", PlainJson.Api.ShopStats);
 
-    public Task<StockView> GetStockAsync(string sku) => GetAsync($"/api/inventory/{sku}", ApiJson.Default.StockView);
+    public Task<StockView> GetStockAsync(string sku) => GetAsync($"/api/inventory/{sku}", PlainJson.Api.StockView);
 
     public async Task<T> GetAsync<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) =>
         JsonSerializer.Deserialize(await Http.GetByteArrayAsync(path, Patience), type)!;

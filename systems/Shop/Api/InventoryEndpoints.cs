@@ -9,12 +9,13 @@ internal static class InventoryEndpoints
     /// <summary>How long an answer waits for the stock to take a command in.</summary>
     private static readonly TimeSpan StockPatience = TimeSpan.FromSeconds(10);
 
-    public static void MapInventory(this IEndpointRouteBuilder routes)
+    public static void MapInventory(this IEndpointRouteBuilder app)
     {
+        var routes = app.MapGroup("").WithTags("Inventory");
         routes.MapGet("/api/inventory", List)
             .WithName("ListInventory")
             .WithSummary("The stock, by sku")
-            .WithDescription("Takes page (from 1) and pageSize (1 to 200, 50 by default).")
+            .WithPaging()
             .Produces<StockPage>()
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json");
         routes.MapGet("/api/inventory/{sku}", Find)
@@ -41,11 +42,11 @@ internal static class InventoryEndpoints
         if (!errors.IsEmpty) return Problems.Of(errors);
         var (items, total) = view.ListStock(paging.Page, paging.PageSize);
         return Results.Json(
-            new StockPage { Items = items, Page = paging.Page, PageSize = paging.PageSize, Total = total }, ApiJson.Default.StockPage);
+            new StockPage { Items = items, Page = paging.Page, PageSize = paging.PageSize, Total = total }, PlainJson.Api.StockPage);
     }
 
     private static IResult Find(string sku, ShopView view) => view.FindStock(sku) is { } level
-        ? Results.Json(level, ApiJson.Default.StockView)
+        ? Results.Json(level, PlainJson.Api.StockView)
         : Problems.Of(StatusCodes.Status404NotFound, $"There is no sku '{FieldErrors.Show(sku)}'.");
 
     private static async Task<IResult> SetAsync(
@@ -68,7 +69,7 @@ internal static class InventoryEndpoints
         try
         {
             return Results.Json(
-                await applied, ApiJson.Default.StockView, statusCode: isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
+                await applied, PlainJson.Api.StockView, statusCode: isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
         }
         catch (OperationCanceledException) when (patience.IsCancellationRequested)
         {

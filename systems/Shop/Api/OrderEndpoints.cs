@@ -1,3 +1,4 @@
+using Microsoft.OpenApi;
 using Shop.Orders;
 using Shop.View;
 
@@ -11,14 +12,18 @@ internal static class OrderEndpoints
     /// <summary>How long an answer waits for the view to show what is durable already.</summary>
     private static readonly TimeSpan ViewPatience = TimeSpan.FromSeconds(10);
 
-    public static void MapOrders(this IEndpointRouteBuilder routes)
+    public static void MapOrders(this IEndpointRouteBuilder app)
     {
+        var routes = app.MapGroup("").WithTags("Orders");
         routes.MapPost("/api/orders", PlaceAsync)
             .WithName("PlaceOrder")
             .WithSummary("Places an order")
             .WithDescription(
                 "Answers when the order is durable. " +
                 "With the header Idempotency-Key the same request gives the same order, however often it is sent.")
+            .WithParameter(
+                ParameterLocation.Header, "Idempotency-Key", JsonSchemaType.String,
+                "Makes a repeated request the same order; 1 to 255 characters.")
             .Accepts<OrderRequest>("application/json")
             .Produces<OrderAccepted>(StatusCodes.Status202Accepted)
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json")
@@ -33,8 +38,9 @@ internal static class OrderEndpoints
         routes.MapGet("/api/orders", List)
             .WithName("ListOrders")
             .WithSummary("Orders, newest first")
-            .WithDescription(
-                "Takes customerId, status (PENDING, CONFIRMED or CANCELLED), page (from 1) and pageSize (1 to 200, 50 by default).")
+            .WithParameter(ParameterLocation.Query, "customerId", JsonSchemaType.String, "Only the orders of this customer.")
+            .WithParameter(ParameterLocation.Query, "status", JsonSchemaType.String, "Only PENDING, CONFIRMED or CANCELLED ones.")
+            .WithPaging()
             .Produces<OrderPage>()
             .Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, "application/problem+json");
     }
@@ -76,11 +82,11 @@ internal static class OrderEndpoints
 
         http.Response.Headers.Location = $"/api/orders/{orderId}";
         var accepted = new OrderAccepted { OrderId = orderId, Status = OrderState.Pending };
-        return Results.Json(accepted, ApiJson.Default.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
+        return Results.Json(accepted, PlainJson.Api.OrderAccepted, statusCode: StatusCodes.Status202Accepted);
     }
 
     private static IResult Find(string id, ShopView view) => view.FindOrder(id) is { } order
-        ? Results.Json(order, ApiJson.Default.OrderDetails)
+        ? Results.Json(order, PlainJson.Api.OrderDetails)
         : Problems.Of(StatusCodes.Status404NotFound, $"There is no order '{FieldErrors.Show(id)}'.");
 
     private static IResult List(HttpRequest request, ShopView view)
@@ -95,7 +101,7 @@ internal static class OrderEndpoints
 
         var (items, total) = view.ListOrders(customerId, status, paging.Page, paging.PageSize);
         return Results.Json(
-            new OrderPage { Items = items, Page = paging.Page, PageSize = paging.PageSize, Total = total }, ApiJson.Default.OrderPage);
+            new OrderPage { Items = items, Page = paging.Page, PageSize = paging.PageSize, Total = total }, PlainJson.Api.OrderPage);
     }
 
     private static string? ReadKey(HttpRequest request, FieldErrors errors)

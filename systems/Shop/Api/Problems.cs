@@ -12,7 +12,7 @@ internal static class Problems
 
     /// <summary>An answer with a status and what is wrong.</summary>
     public static IResult Of(int status, string detail, FieldErrors? errors = null) =>
-        Results.Json(Describe(status, detail, errors), ApiJson.Default.ProblemAnswer, ContentType, status);
+        Results.Json(Describe(status, detail, errors), PlainJson.Api.ProblemAnswer, ContentType, status);
 
     /// <summary>400: fields are wrong.</summary>
     public static IResult Of(FieldErrors errors)

@@ -8,10 +8,11 @@ namespace Shop.Api;
 /// <summary>Numbers, the live feed and health over HTTP; and the gate that keeps requests out until the shop is open.</summary>
 internal static class ShopEndpoints
 {
-    public static void MapShop(this IEndpointRouteBuilder routes)
+    public static void MapShop(this IEndpointRouteBuilder app)
     {
+        var routes = app.MapGroup("").WithTags("Shop");
         routes.MapGet("/api/stats", async (StatsSource stats, CancellationToken cancellation) =>
-                Results.Json(await stats.ReadAsync(cancellation), ApiJson.Default.ShopStats))
+                Results.Json(await stats.ReadAsync(cancellation), PlainJson.Api.ShopStats))
             .WithName("GetStats")
             .WithSummary("The shop in numbers")
             .Produces<ShopStats>();
@@ -20,15 +21,15 @@ internal static class ShopEndpoints
             .WithSummary("Everything that happens, as Server-Sent Events")
             .WithDescription("Events: snapshot (first, and again after falling behind), stats, order, timeline, stock, mail.")
             .Produces<LiveSnapshot>(StatusCodes.Status200OK, "text/event-stream");
-        routes.MapGet("/health/live", () => Results.Json(new HealthAnswer { Status = "ok" }, ApiJson.Default.HealthAnswer))
+        routes.MapGet("/health/live", () => Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
             .WithName("GetLiveness")
             .WithSummary("Whether the process answers")
             .Produces<HealthAnswer>();
         routes.MapGet("/health/ready", (Readiness readiness) => readiness.Reason is { } reason
                 ? Results.Json(
                     new HealthAnswer { Status = readiness.IsStarting ? "starting" : "failing", Reason = reason },
-                    ApiJson.Default.HealthAnswer, statusCode: StatusCodes.Status503ServiceUnavailable)
-                : Results.Json(new HealthAnswer { Status = "ok" }, ApiJson.Default.HealthAnswer))
+                    PlainJson.Api.HealthAnswer, statusCode: StatusCodes.Status503ServiceUnavailable)
+                : Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
             .WithName("GetReadiness")
             .WithSummary("Whether the view has caught up and the services run")
             .Produces<HealthAnswer>()

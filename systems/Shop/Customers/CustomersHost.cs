@@ -45,7 +45,7 @@ internal sealed class CustomersHost(
         // The last mails come after the last order is settled.
         await services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(cancellation);
         var stats = await services.GetRequiredService<StatsSource>().ReadAsync(cancellation);
-        console.WriteResult(Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(stats, ApiJson.Default.ShopStats)));
+        console.WriteResult(Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(stats, PlainJson.Api.ShopStats)));
         lifetime.StopApplication();
     }
 

@@ -62,7 +62,7 @@ internal sealed class LiveEndpoint(LiveFeed feed, LiveContent content, TimeProvi
                 }
 
                 Write(output, update);
-                var newStats = JsonSerializer.SerializeToUtf8Bytes(await content.ReadStatsAsync(cancellation), ApiJson.Default.ShopStats);
+                var newStats = JsonSerializer.SerializeToUtf8Bytes(await content.ReadStatsAsync(cancellation), PlainJson.Api.ShopStats);
                 if (!newStats.AsSpan().SequenceEqual(lastStats)) WriteEvent(output, "stats"u8, newStats);
                 lastStats = newStats;
                 idleRounds = isChanged ? 0 : idleRounds + 1;
@@ -87,16 +87,16 @@ internal sealed class LiveEndpoint(LiveFeed feed, LiveContent content, TimeProvi
     private async ValueTask<byte[]> WriteSnapshotAsync(ArrayBufferWriter<byte> output, CancellationToken cancellation)
     {
         var snapshot = await content.ReadSnapshotAsync(cancellation);
-        Write(output, "snapshot"u8, ApiJson.Default.LiveSnapshot, snapshot);
-        return JsonSerializer.SerializeToUtf8Bytes(snapshot.Stats, ApiJson.Default.ShopStats);
+        Write(output, "snapshot"u8, PlainJson.Api.LiveSnapshot, snapshot);
+        return JsonSerializer.SerializeToUtf8Bytes(snapshot.Stats, PlainJson.Api.ShopStats);
     }
 
     private void Write(ArrayBufferWriter<byte> output, LiveUpdate update)
     {
-        foreach (var order in content.Summarise(update.Orders)) Write(output, "order"u8, ApiJson.Default.OrderSummary, order);
-        foreach (var entry in update.Timeline) Write(output, "timeline"u8, ApiJson.Default.LiveTimelineEntry, entry);
-        foreach (var level in update.Stock.Values) Write(output, "stock"u8, ApiJson.Default.StockView, level);
-        foreach (var mail in update.Mails) Write(output, "mail"u8, ApiJson.Default.LiveMail, mail);
+        foreach (var order in content.Summarise(update.Orders)) Write(output, "order"u8, PlainJson.Api.OrderSummary, order);
+        foreach (var entry in update.Timeline) Write(output, "timeline"u8, PlainJson.Api.LiveTimelineEntry, entry);
+        foreach (var level in update.Stock.Values) Write(output, "stock"u8, PlainJson.Api.StockView, level);
+        foreach (var mail in update.Mails) Write(output, "mail"u8, PlainJson.Api.LiveMail, mail);
     }
 
     private static void Write<T>(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> name, JsonTypeInfo<T> type, T data) =>

@@ -12,6 +12,11 @@ internal static class SendConfirmation
     /// <summary>A mail waits for the disk, and one sync serves all that wait: the more at once the better.</summary>
     private const int Parallelism = 64;
 
+    /// <summary>
+    /// A disk may be full for a while; with the pauses below it has about 25 seconds before a mail becomes a dead letter.
+    /// </summary>
+    private const int Attempts = 8;
+
     public static Task OnConfirmed(OrderConfirmed order, MessageContext context, NotificationDesk desk, CancellationToken cancellation)
     {
         // The id becomes a file's name, and an event may come from anywhere.
@@ -26,6 +31,7 @@ internal static class SendConfirmation
     public static MillraceBuilder AddNotifications(this MillraceBuilder millrace) => millrace.AddHandlers(Group, handlers => handlers
         .From(OrderTopics.Updated)
         .WithParallelism(Parallelism)
+        .WithRetries(Attempts, TimeSpan.FromMilliseconds(200))
         .Handle(OnConfirmed));
 }
 

@@ -11,11 +11,17 @@ internal static class PaymentsModule
     /// <summary>A provider takes its time, so many charges are under way at once: this many keys per partition.</summary>
     private const int Parallelism = 256;
 
+    /// <summary>
+    /// A provider may be away for a while; with the pauses below it has about 25 seconds before an order becomes a dead letter.
+    /// </summary>
+    private const int Attempts = 8;
+
     public static MillraceBuilder AddPayments(this MillraceBuilder millrace) =>
         millrace.AddHandlers(PaymentTopics.Group, handlers => handlers
         .From(OrderTopics.Created, InventoryTopics.Reserved)
         .WithSource(PaymentTopics.Source)
         .WithParallelism(Parallelism)
+        .WithRetries(Attempts, TimeSpan.FromMilliseconds(200))
         .WithState("payments", ShopJson.Default.PaymentState)
         .Handle(TakePayment.OnOrderCreated)
         .Handle(RefundPayment.OnInsufficient));
