@@ -39,7 +39,7 @@ internal sealed class SegmentReader : PartitionReader
         var buffer = ArrayPool<byte>.Shared.Rent(size);
         try
         {
-            var whole = ReadWhole(ref buffer, size, available, out var nextOffset);
+            var whole = ReadWhole(ref buffer, size, new Extent(available, bytesMax), out var nextOffset);
             var records = new FetchedRecords(_log.Name, _offset, nextOffset, buffer, whole, isPooled: true);
             _position += whole;
             _offset = nextOffset;
@@ -104,11 +104,11 @@ internal sealed class SegmentReader : PartitionReader
     }
 
     /// <summary>Reads and checks as many whole batches as fit, at least one, growing the buffer for it.</summary>
-    private int ReadWhole(ref byte[] buffer, int size, int available, out long nextOffset)
+    private int ReadWhole(ref byte[] buffer, int size, Extent extent, out long nextOffset)
     {
         var count = _segment!.File.Read(_position, buffer.AsSpan(0, size));
         if (RecordBatchHeader.TryReadAlone(buffer.AsSpan(0, count), out var first) && first.SizeBytes > count
-            && first.SizeBytes <= available)
+            && first.SizeBytes <= extent.Available)
         {
             ArrayPool<byte>.Shared.Return(buffer);
             buffer = ArrayPool<byte>.Shared.Rent(first.SizeBytes);
@@ -119,6 +119,7 @@ internal sealed class SegmentReader : PartitionReader
         nextOffset = _offset;
         while (RecordBatchHeader.TryRead(buffer.AsSpan(whole, count - whole), out var batch))
         {
+            if (whole > 0 && whole + batch.SizeBytes > extent.BytesMax) break;
             if (!batch.IsIntact(buffer.AsSpan(whole))) throw Damaged(whole, "its checksum does not match");
             if (batch.NextOffset <= nextOffset && whole > 0)
                 throw Damaged(whole, $"its offsets end at {batch.NextOffset}, not after {nextOffset}");
@@ -128,6 +129,9 @@ internal sealed class SegmentReader : PartitionReader
 
         return whole > 0 ? whole : throw Damaged(0, "it is cut off");
     }
+
+    /// <summary>How many bytes are there, and how many are wanted at the most.</summary>
+    private readonly record struct Extent(int Available, int BytesMax);
 
     private MillraceException Damaged(int at, string why) => new(FailureCodes.Corrupt,
         $"{_segment!.FilePath}: the batch at position {_position + at} is damaged: {why}. Restore the folder from a copy.");

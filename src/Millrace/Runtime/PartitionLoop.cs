@@ -58,8 +58,6 @@ internal sealed class PartitionLoop
 
     public string? LastFailure => _lastFailure;
 
-    public int CommitsInFlight { set => _commitsInFlight = value; }
-
     public int TimersPending { get => _timersPending; set => _timersPending = value; }
 
     /// <summary>Whether the loop has nothing to do until the engine or the clock brings something, and the clock has not.</summary>
@@ -107,10 +105,17 @@ internal sealed class PartitionLoop
 
     public void Running() => Become(ProcessorState.Running);
 
+    public void Launched(int underWay)
+    {
+        _commitsInFlight = underWay;
+        _context.Watch.Changed();
+    }
+
     public void Committed(IReadOnlyList<TopicPosition> positions, int stillUnderWay)
     {
         _positions = positions;
         _commitsInFlight = stillUnderWay;
+        _context.Watch.Changed();
         if (!IsRecovering) return;
         _context.Log.Recovered(_processor.Name, Owned.Partition, _backoff.FailuresInARow);
         _backoff.Reset();

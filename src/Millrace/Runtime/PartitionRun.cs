@@ -55,7 +55,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         _unit.Dispose();
         await DisposeInstanceAsync();
         await _commits.SettleAsync();
-        _loop.CommitsInFlight = 0;
+        _loop.Launched(0);
         _end.Dispose();
     }
 
@@ -167,7 +167,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         _instance!.BeforeCommit();
         _unit.Seal(_intake.Positions());
         _commits.Launch(_unit, _abandon);
-        _loop.CommitsInFlight = _commits.Count;
+        _loop.Launched(_commits.Count);
         _unit = new CommitUnit(_unit.Sequence + 1);
         _scope.Enter(_unit);
     }
