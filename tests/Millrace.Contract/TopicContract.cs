@@ -133,6 +133,31 @@ public abstract class TopicContract : EngineContract
     }
 
     [Fact]
+    public async Task A_topic_may_be_deleted_and_created_again_at_once_while_others_are_written()
+    {
+        var other = await CreatePartitionAsync("busy");
+        var again = await CreatePartitionAsync();
+        var texts = new List<string>();
+        for (var round = 0; round < 40; round++)
+        {
+            for (var batch = 0; batch < 4; batch++)
+            {
+                texts.Add($"{round}.{batch} " + new string('x', 400));
+                await AppendAsync(other, texts[^1]);
+            }
+
+            await Engine.DeleteTopicAsync(again.Topic, Cancellation);
+            await Engine.CreateTopicAsync(new TopicSpecification { Name = again.Topic, Partitions = 1 }, Cancellation);
+            await AppendAsync(again, $"of round {round}");
+        }
+
+        await ReopenAsync();
+
+        await AssertHoldsAsync(again, "of round 39");
+        await AssertHoldsAsync(other, [.. texts]);
+    }
+
+    [Fact]
     public async Task Readers_of_a_deleted_topic_fail_whether_they_wait_or_read()
     {
         var partition = await CreatePartitionAsync();

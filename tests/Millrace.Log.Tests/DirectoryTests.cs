@@ -81,6 +81,40 @@ public sealed class DirectoryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_topic_created_again_keeps_its_files_when_its_predecessor_was_deleted_during_a_checkpoint()
+    {
+        var disk = new SimulatedDisk(4);
+        var options = new LogOptions { Storage = disk, Random = new Random(4), JournalBytesMax = 4096 };
+        using var release = new ManualResetEventSlim();
+        var isHeld = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (var engine = await LogEngine.OpenAsync("/disk/log", options, Cancellation))
+        {
+            await engine.CreateTopicAsync(new TopicSpecification { Name = "busy", Partitions = 1 }, Cancellation);
+            await engine.CreateTopicAsync(new TopicSpecification { Name = "t", Partitions = 2 }, Cancellation);
+            disk.BeforeDirectorySync = path =>
+            {
+                if (!path.EndsWith("logs", StringComparison.Ordinal)) return;
+                isHeld.TrySetResult();
+                release.Wait(Cancellation);
+            };
+            for (var i = 0; i < 10; i++)
+                await engine.AppendAsync(new TopicPartition("busy", 0), b => b.Add(0, "k"u8, new byte[1000]), null, Cancellation);
+            await isHeld.Task;
+
+            await engine.DeleteTopicAsync("t", Cancellation);
+            await engine.CreateTopicAsync(new TopicSpecification { Name = "t", Partitions = 1 }, Cancellation);
+            await engine.AppendAsync(new TopicPartition("t", 0), b => b.Add(0, "k"u8, "new"u8), null, Cancellation);
+            release.Set();
+        }
+
+        await using var again = await LogEngine.OpenAsync("/disk/log", options, Cancellation);
+        using var reader = again.OpenReader(new TopicPartition("t", 0), 0);
+        using var records = await reader.ReadAsync(1000, Cancellation);
+        foreach (var record in records) Assert.Equal("new"u8.ToArray(), record.Value.ToArray());
+        Assert.Equal(["busy-0", "t-0"], disk.ListDirectories("/disk/log/logs"));
+    }
+
+    [Fact]
     public void Sync_errors_of_the_system_reach_the_caller()
     {
         // fdatasync on a pipe is EINVAL.

@@ -32,6 +32,9 @@ internal sealed class SimulatedDisk(int seed) : IStorage
     /// <summary>Which syncs fail with an I/O error: called with the path.</summary>
     public Func<string, bool> FailsSync { get; set; } = _ => false;
 
+    /// <summary>Called with the path before a directory is synced, outside the disk's lock: a test may hold the caller there.</summary>
+    public Action<string> BeforeDirectorySync { get; set; } = _ => { };
+
     public int Syncs { get; private set; }
 
     public void PowerOff()
@@ -132,6 +135,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
 
     public void SyncDirectory(string path)
     {
+        BeforeDirectorySync(path);
         lock (_gate)
         {
             Work();

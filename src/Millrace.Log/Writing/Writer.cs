@@ -238,12 +238,14 @@ internal sealed class Writer : IDisposable
         FailQueued(new MillraceException(FailureCodes.Stopped, "The engine has stopped."));
     }
 
+    /// <summary>Removes the files of deleted topics. A new topic of the same name has taken the directories over that it uses.</summary>
     private void DropDeleted()
     {
         foreach (var topic in _deleted)
         {
             topic.Dispose();
-            foreach (var partition in topic.Partitions) Options.Storage.DeleteDirectory(partition.DirectoryPath);
+            var taken = Catalog.Topics.TryGetValue(topic.Name, out var successor) ? successor.Partitions.Length : 0;
+            foreach (var partition in topic.Partitions.Skip(taken)) Options.Storage.DeleteDirectory(partition.DirectoryPath);
         }
 
         _deleted.Clear();
