@@ -11,8 +11,9 @@ const other = { key: 'other', name: 'Other', word: /$/ };
 
 const nodeRadius = 9;
 const wide = { laneHeight: 74, labelWidth: 118, pad: 56, gapMin: 92 };
-const narrow = { laneHeight: 76, labelWidth: 0, pad: 44, gapMin: 60 };
+const narrow = { laneHeight: 76, labelWidth: 0, pad: 44, gapMin: 54 };
 const narrowBelow = 640;
+const wordWidthMax = 78;
 
 /** Who said the event; where the Shop does not say, its type does. */
 function serviceOf(event) {
@@ -131,7 +132,12 @@ export class Lanes {
     let x = first;
     const places = this.#steps.map((step, index) => {
       x += index === 0 ? 0 : look.gapMin + spare * weights[index - 1] / weightSum;
-      return { step, x, y: lanes.indexOf(step.service) * look.laneHeight + look.laneHeight / 2 - 4 };
+      return { step, x, y: lanes.indexOf(step.service) * look.laneHeight + look.laneHeight / 2 - 4, isWordAbove: false };
+    });
+    // Words of neighbours in one lane would run into each other where they stand close: every other one goes above its node.
+    places.forEach((place, index) => {
+      const before = places[index - 1];
+      place.isWordAbove = before?.y === place.y && place.x - before.x < wordWidthMax && !before.isWordAbove;
     });
     return { places, width: Math.max(size, Math.ceil(x + look.pad + (this.#isPending ? look.gapMin / 2 : 0))) };
   }
@@ -160,7 +166,7 @@ export class Lanes {
     return group;
   }
 
-  #drawNode({ step, x, y }, start) {
+  #drawNode({ step, x, y, isWordAbove }, start) {
     const { event, service, at } = step;
     const isNew = !this.#seen.has(event.id);
     this.#seen.add(event.id);
@@ -177,7 +183,7 @@ export class Lanes {
     svg('circle', { class: 'lane-halo', cx: x, cy: y, r: nodeRadius + 5 }),
     svg('circle', { class: 'lane-dot', cx: x, cy: y, r: nodeRadius }),
     svg('path', { class: 'lane-glyph', d: glyph(event.type, x, y) }),
-    svg('text', { class: 'lane-word', x, y: y + 26, 'text-anchor': 'middle' }, shortWord(event.type)));
+    svg('text', { class: 'lane-word', x, y: isWordAbove ? y - 18 : y + 26, 'text-anchor': 'middle' }, shortWord(event.type)));
   }
 
   #move(key) {

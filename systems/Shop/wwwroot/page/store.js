@@ -2,7 +2,7 @@
 // part, and a part may ask for a calmer pace. So a thousand orders a second cost as many map entries, but only a few drawings.
 
 const ordersMax = 200;
-const mailsMax = 12;
+const mailsMax = 500;
 const levelsMax = 20_000;
 
 /** The parts that are drawn on their own: connection, stats, orders, stock, mails, order. */
@@ -21,8 +21,8 @@ export class Store {
   levels = new Map();
   /** Level events so far: tells an answer that was asked before a newer event. */
   levelsSeen = 0;
-  /** Newest mails first; at most 12. */
-  mails = [];
+  /** Mails that the feed told of, by order id, oldest first; at most 500. */
+  mails = new Map();
 
   #levelTimes = new Map();
   #renderers = new Map();
@@ -102,7 +102,10 @@ export class Store {
   }
 
   takeMail(mail) {
-    this.mails = [mail, ...this.mails].slice(0, mailsMax);
+    this.mails.set(mail.orderId, mail);
+    if (this.mails.size > mailsMax) {
+      this.mails.delete(this.mails.keys().next().value);
+    }
     this.touch('mails');
   }
 
