@@ -181,3 +181,23 @@ public sealed class SmallSegmentsReadContract : ReadContract
 {
     protected override EngineHost CreateHost() => new LogHost(LogHost.SmallSegments);
 }
+
+public sealed class LogModelContract : ModelContract
+{
+    protected override EngineHost CreateHost() => new LogHost();
+}
+
+public sealed class SmallFilesModelContract : ModelContract
+{
+    protected override EngineHost CreateHost() => new LogHost(LogHost.SmallFiles);
+}
+
+public sealed class SmallSegmentsModelContract : ModelContract
+{
+    protected override EngineHost CreateHost() => new LogHost(LogHost.SmallSegments);
+}
+
+public sealed class SmallFilesTopicContract : TopicContract
+{
+    protected override EngineHost CreateHost() => new LogHost(LogHost.SmallFiles);
+}

@@ -112,7 +112,9 @@ internal sealed class Writer : IDisposable
         {
             while (await _queue.Reader.WaitToReadAsync())
             {
-                await _checkpointer.ObserveAsync(isFinal: false);
+                // A topic created under the name of one whose files are still to be removed would lose its own with them.
+                await _checkpointer.ObserveAsync(isFinal: MustDropFirst());
+                if (MustDropFirst()) DropDeleted();
                 CommitGroup();
                 if (!_checkpointer.IsRunning) DropDeleted();
                 if (_journal is { } journal && journal.SizeBytes > Options.JournalBytesMax && !_checkpointer.IsRunning) BeginCheckpoint();
@@ -131,12 +133,15 @@ internal sealed class Writer : IDisposable
         }
     }
 
+    /// <summary>Whether the next work creates a topic while files of deleted ones wait for a checkpoint's end.</summary>
+    private bool MustDropFirst() => _deleted.Count > 0 && _queue.Reader.TryPeek(out var next) && next is TopicCreation;
+
     private void CommitGroup()
     {
         _frame.Clear();
         _frame.Next(FrameFormat.FrameHeaderSize);
         var needsSync = false;
-        while (_frame.Length < Options.GroupBytesMax && _queue.Reader.TryRead(out var work))
+        while (_frame.Length < Options.GroupBytesMax && !MustDropFirst() && _queue.Reader.TryRead(out var work))
         {
             if (!TryStage(work)) continue;
             needsSync |= work.NeedsSync;
