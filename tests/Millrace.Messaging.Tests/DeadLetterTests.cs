@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 
 namespace Millrace.Messaging.Tests;
@@ -255,6 +256,74 @@ public sealed class DeadLetterTests
     }
 
     [Fact]
+    public async Task A_handler_that_blocks_until_a_stop_cancels_it_is_not_counted_as_a_dead_letter()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.PublishAsync(("1", Event));
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var deadLetters = 0L;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Name == HandlerTelemetryNames.DeadLetters) l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            foreach (var tag in tags)
+            {
+                if (Equals(tag.Value, "stopped")) Interlocked.Add(ref deadLetters, value);
+            }
+        });
+        listener.Start();
+
+        await rig.StartAsync(
+            Rig.Define(
+                h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed, CancellationToken cancellation) =>
+                {
+                    entered.SetResult();
+                    cancellation.WaitHandle.WaitOne();
+                    cancellation.ThrowIfCancellationRequested();
+                }),
+                name: "stopped"),
+            options => options with { StopDeadline = TimeSpan.Zero });
+        await entered.Task;
+        await rig.StopAsync();
+
+        Assert.Equal(0, deadLetters);
+    }
+
+    [Fact]
+    public async Task A_call_that_fails_ends_only_when_its_handlers_have_ended_because_they_work_on_its_memory()
+    {
+        await using var rig = await Rig.OpenAsync();
+        await rig.PublishAsync(("1", Event), ("2", new Placed("b", 1m)));
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var hadEnded = new List<bool>();
+        var failures = 0;
+        var group = Rig.Define(h => h.Handle(async Task<Paid> (Placed placed) =>
+        {
+            if (placed.Order == "b" && failures++ == 0) throw new MillraceException(FailureCodes.Throttled, "not now");
+            if (placed.Order == "a") await gate.Task;
+            return new Paid(placed.Order, 1m);
+        }));
+
+        await rig.StartAsync(group with
+        {
+            Create = scope => new Observed(group.Create(scope), call =>
+            {
+                hadEnded.Add(call.IsCompleted);
+                gate.TrySetResult();
+            }),
+        });
+        await rig.Runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Rig.Cancellation);
+        rig.Time.Advance(TimeSpan.FromMinutes(1));
+        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+
+        Assert.False(hadEnded[0]);
+        Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
+    }
+
+    [Fact]
     public async Task A_cancellation_of_the_handlers_own_is_a_failure()
     {
         await using var rig = await Rig.OpenAsync();
@@ -330,6 +399,21 @@ public sealed class DeadLetterTests
             .From("orders.dlq").WithSource("/test/again").Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
 
         Assert.Equal([new Paid("a", 1m)], await rig.DataOfAsync("payments"));
+    }
+
+    /// <summary>Shows each call of a partition's processor at the moment when it gives the loop back.</summary>
+    private sealed class Observed(IPartitionProcessor processor, Action<Task> observe) : IPartitionProcessor
+    {
+        public async ValueTask ProcessAsync(FetchedRecords records, CancellationToken cancellation)
+        {
+            var call = processor.ProcessAsync(records, cancellation).AsTask();
+            observe(call);
+            await call;
+        }
+
+        public ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation) => processor.OnTimerAsync(timer, cancellation);
+
+        public void BeforeCommit() => processor.BeforeCommit();
     }
 
     private static async Task<long> LagAsync(Rig rig) => (await rig.Engine.DescribeLagAsync("group", Rig.Cancellation)).Sum(l => l.Lag);
