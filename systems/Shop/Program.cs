@@ -51,7 +51,7 @@ internal static class Program
         services.AddMillrace(millrace => millrace
             .UseEmbeddedLog(Path.Combine(options.DataDirectory, "log"))
             .ConfigureRuntime(
-                runtime => runtime with { StopDeadline = TimeSpan.FromSeconds(1), CancelGrace = TimeSpan.FromMilliseconds(200) })
+                runtime => runtime with { StopDeadline = TimeSpan.FromMilliseconds(700), CancelGrace = TimeSpan.FromMilliseconds(200) })
             .AddShopTopics()
             .AddOrders()
             .AddPayments()

@@ -17,7 +17,7 @@ internal sealed record MailRoomOptions
     public int WaitingMax { get; init; } = 1_024;
 
     /// <summary>How many mails share one sync of the folder.</summary>
-    public int BatchMax { get; init; } = 256;
+    public int BatchMax { get; init; } = 128;
 }
 
 /// <summary>
@@ -30,6 +30,7 @@ internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action
     private const string TemporaryExtension = ".tmp";
 
     private readonly Channel<WaitingMail> _waiting = Channel.CreateBounded<WaitingMail>(options.WaitingMax);
+    private readonly CancellationTokenSource _stopping = new();
     private long _count;
     private Task? _loop;
 
@@ -61,8 +62,10 @@ internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action
 
     public async ValueTask DisposeAsync()
     {
-        _waiting.Writer.TryComplete();
+        if (!_waiting.Writer.TryComplete()) return;
+        await _stopping.CancelAsync();
         if (_loop is not null) await _loop;
+        _stopping.Dispose();
     }
 
     private async Task RunAsync()
@@ -73,8 +76,14 @@ internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action
             while (batch.Count < options.BatchMax && _waiting.Reader.TryRead(out var mail)) batch.Add(mail);
             try
             {
+                // What waits when the shop closes is not committed: the next start writes it.
+                _stopping.Token.ThrowIfCancellationRequested();
                 Write(batch.DistinctBy(mail => mail.OrderId).ToList());
                 foreach (var mail in batch) mail.Written.SetResult();
+            }
+            catch (OperationCanceledException)
+            {
+                foreach (var mail in batch) mail.Written.SetCanceled(_stopping.Token);
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
