@@ -48,14 +48,24 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
         while (true)
         {
             var before = Describe(from);
-            if (TryCopy(from, to) && Describe(from) == before) return;
-            Directory.Delete(to, recursive: true);
+            if (before is not null && TryCopy(from, to) && Describe(from) == before) return;
+            if (Directory.Exists(to)) Directory.Delete(to, recursive: true);
         }
     }
 
-    private static string Describe(string folder) =>
-        string.Join('\n', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
-        .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}").Order(StringComparer.Ordinal));
+    /// <summary>What is there, or null when a file went while it was looked at.</summary>
+    private static string? Describe(string folder)
+    {
+        try
+        {
+            return string.Join('\n', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
+                .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}").Order(StringComparer.Ordinal));
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     private static bool TryCopy(string from, string to)
     {

@@ -102,9 +102,10 @@ public sealed class DirectoryTests : IDisposable
             await isHeld.Task;
 
             await engine.DeleteTopicAsync("t", Cancellation);
-            await engine.CreateTopicAsync(new TopicSpecification { Name = "t", Partitions = 1 }, Cancellation);
-            await engine.AppendAsync(new TopicPartition("t", 0), b => b.Add(0, "k"u8, "new"u8), null, Cancellation);
+            var creation = engine.CreateTopicAsync(new TopicSpecification { Name = "t", Partitions = 1 }, Cancellation);
             release.Set();
+            await creation;
+            await engine.AppendAsync(new TopicPartition("t", 0), b => b.Add(0, "k"u8, "new"u8), null, Cancellation);
         }
 
         await using var again = await LogEngine.OpenAsync("/disk/log", options, Cancellation);

@@ -243,14 +243,13 @@ internal sealed class Writer : IDisposable
         FailQueued(new MillraceException(FailureCodes.Stopped, "The engine has stopped."));
     }
 
-    /// <summary>Removes the files of deleted topics. A new topic of the same name has taken the directories over that it uses.</summary>
+    /// <summary>Removes the files of deleted topics, which no checkpoint uses any more.</summary>
     private void DropDeleted()
     {
         foreach (var topic in _deleted)
         {
             topic.Dispose();
-            var taken = Catalog.Topics.TryGetValue(topic.Name, out var successor) ? successor.Partitions.Length : 0;
-            foreach (var partition in topic.Partitions.Skip(taken)) Options.Storage.DeleteDirectory(partition.DirectoryPath);
+            foreach (var partition in topic.Partitions) Options.Storage.DeleteDirectory(partition.DirectoryPath);
         }
 
         _deleted.Clear();
