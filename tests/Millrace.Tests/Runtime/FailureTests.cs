@@ -165,6 +165,7 @@ public sealed class FailureTests
         await using var rig = await OpenAsync(1, "in", "out");
         var engine = new FaultyEngine(rig.Engine) { KeepsOrder = false };
         var held = new TaskCompletionSource();
+        await using var letGo = rig.Cancellation.Register(() => held.TrySetCanceled()); // a test that fails here must not hang
         engine.BeforeCommit = async (number, _) =>
         {
             await held.Task;
