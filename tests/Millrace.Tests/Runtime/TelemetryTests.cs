@@ -23,6 +23,7 @@ public sealed class TelemetryTests
             },
         }));
         await entered.Task.WaitAsync(rig.Cancellation);
+        await runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.Running, rig.Cancellation); // the other partition, too
 
         var during = runtime.Statuses[0];
         release.SetResult();
