@@ -121,7 +121,8 @@ public abstract class Engine : IAsyncDisposable
 }
 
 /// <summary>
-/// Reads one partition forwards. Not thread safe: one read at a time. A reader at the end waits for the next commit; nothing polls.
+/// Reads one partition forwards, committed records only. Not thread safe: one read at a time. A reader at the end waits for the next
+/// commit.
 /// </summary>
 public abstract class PartitionReader : IDisposable
 {
@@ -132,8 +133,9 @@ public abstract class PartitionReader : IDisposable
     public abstract long Offset { get; }
 
     /// <summary>
-    /// Takes what is there, at most about <paramref name="bytesMax"/> bytes but at least one whole batch; null when the reader is at the
-    /// end.
+    /// Takes what is there, at most about <paramref name="bytesMax"/> bytes but at least one whole batch; null when nothing is there now.
+    /// On the embedded engine that is the partition's end; on Kafka it may be on its way. Who must know reads until <see cref="Offset"/>
+    /// reaches the end offset. What is taken may hold no record: then only the offset moves, past what a log keeps between records.
     /// </summary>
     /// <exception cref="MillraceException">
     /// <see cref="FailureCodes.OffsetOutOfRange"/> when retention passed the reader, <see cref="FailureCodes.TopicNotFound"/> when the

@@ -14,7 +14,7 @@ public class MillraceException : Exception
     public string Code { get; }
 
     /// <summary>True when the same call may succeed later without anyone mending anything.</summary>
-    public bool IsTransient => Code is FailureCodes.DiskFull or FailureCodes.Throttled;
+    public bool IsTransient => Code is FailureCodes.DiskFull or FailureCodes.Throttled or FailureCodes.Unreachable;
 }
 
 /// <summary>The stable codes of <see cref="MillraceException.Code"/>. They never change their meaning.</summary>
@@ -63,6 +63,18 @@ public static class FailureCodes
 
     /// <summary>A record or commit is larger than the engine takes.</summary>
     public const string TooLarge = "too-large";
+
+    /// <summary>The engine's servers did not answer in time. Nothing happened; the same call may succeed later.</summary>
+    public const string Unreachable = "unreachable";
+
+    /// <summary>The engine's servers refused the credentials, or the permission to do this. The message names what was refused.</summary>
+    public const string NotAuthorized = "not-authorized";
+
+    /// <summary>
+    /// Nobody can say whether it happened: the answer was lost and what it would have left cannot be looked up. A partition's owner
+    /// restores and goes on from what is there; whoever else gets this looks for what it wrote before it writes it again.
+    /// </summary>
+    public const string UnknownResult = "unknown-result";
 
     /// <summary>The engine cannot do this; the message says which can.</summary>
     public const string NotSupported = "not-supported";

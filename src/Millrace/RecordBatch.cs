@@ -111,6 +111,7 @@ public sealed class RecordBatchBuilder : IDisposable
     private int _length = RecordBatchHeader.Size;
     private long _baseTimestamp;
     private long _maxTimestamp;
+    private int _nextDelta; // the next record's offset less the first one's
 
     /// <summary>Starts an empty batch.</summary>
     /// <param name="sizeHint">How many bytes to begin with; the buffer grows as needed.</param>
@@ -165,6 +166,34 @@ public sealed class RecordBatchBuilder : IDisposable
         Add(timestamp, true, key, true, value, ReadOnlySpan<RecordHeader>.Empty);
 
     /// <summary>
+    /// Leaves offsets out before the next record, as compaction and the markers of transactions do. Only who copies what a log holds needs
+    /// it; an engine refuses to append such a batch.
+    /// </summary>
+    /// <param name="offsets">How many; not negative.</param>
+    /// <exception cref="InvalidOperationException">No record was added: a batch begins with a record.</exception>
+    public void Skip(int offsets)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offsets);
+        if (Count == 0) throw new InvalidOperationException("A batch begins with a record; its base offset says where.");
+        _nextDelta = checked(_nextDelta + offsets);
+    }
+
+    /// <summary>
+    /// Completes the batch as one that was read, at an offset, and hands its buffer over without a copy. The builder is disposed by it.
+    /// </summary>
+    /// <param name="source">The partition that the records are of.</param>
+    /// <param name="baseOffset">The first record's offset.</param>
+    /// <param name="nextOffset">Where the next read begins: beyond the last record, and beyond whatever lies there that is no
+    /// record.</param>
+    /// <param name="leaderEpoch">The leader epoch of the records, 0 where it is not known.</param>
+    /// <exception cref="InvalidOperationException">No record was added.</exception>
+    public FetchedRecords ToFetched(TopicPartition source, long baseOffset, long nextOffset, int leaderEpoch = 0)
+    {
+        RecordBatchHeader.Stamp(Complete().Span, baseOffset, leaderEpoch);
+        return new FetchedRecords(source, baseOffset, nextOffset, Interlocked.Exchange(ref _buffer, []), _length, isPooled: true);
+    }
+
+    /// <summary>
     /// Writes header and checksum. The memory is valid until <see cref="Clear"/> or disposal; its base offset is 0 until a log stamps it.
     /// </summary>
     /// <param name="producerId">The idempotent producer's id, or -1.</param>
@@ -179,7 +208,7 @@ public sealed class RecordBatchBuilder : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(span[RecordBatchHeader.LengthAt..], _length - 12);
         span[RecordBatchHeader.MagicAt] = 2;
         BinaryPrimitives.WriteInt16BigEndian(span[RecordBatchHeader.AttributesAt..], 0);
-        BinaryPrimitives.WriteInt32BigEndian(span[RecordBatchHeader.LastOffsetDeltaAt..], Count - 1);
+        BinaryPrimitives.WriteInt32BigEndian(span[RecordBatchHeader.LastOffsetDeltaAt..], _nextDelta - 1);
         BinaryPrimitives.WriteInt64BigEndian(span[RecordBatchHeader.BaseTimestampAt..], _baseTimestamp);
         BinaryPrimitives.WriteInt64BigEndian(span[RecordBatchHeader.MaxTimestampAt..], _maxTimestamp);
         BinaryPrimitives.WriteInt64BigEndian(span[RecordBatchHeader.ProducerIdAt..], producerId);
@@ -191,7 +220,7 @@ public sealed class RecordBatchBuilder : IDisposable
     }
 
     /// <summary>Starts again with an empty batch in the same buffer.</summary>
-    public void Clear() => (_length, Count) = (RecordBatchHeader.Size, 0);
+    public void Clear() => (_length, _nextDelta, Count) = (RecordBatchHeader.Size, 0, 0);
 
     /// <summary>Gives the buffer back.</summary>
     public void Dispose()
@@ -208,19 +237,20 @@ public sealed class RecordBatchBuilder : IDisposable
         var keyLength = hasKey ? key.Length : -1;
         var valueLength = hasValue ? value.Length : -1;
         var delta = timestamp - _baseTimestamp;
-        var body = 1 + Varint.SizeOf(delta) + Varint.SizeOf(Count) + Varint.SizeOf(keyLength) + Math.Max(keyLength, 0)
+        var body = 1 + Varint.SizeOf(delta) + Varint.SizeOf(_nextDelta) + Varint.SizeOf(keyLength) + Math.Max(keyLength, 0)
             + Varint.SizeOf(valueLength) + Math.Max(valueLength, 0) + Varint.SizeOf(headerCount) + headerBytes;
         Reserve(Varint.SizeOf(body) + body);
 
         Varint.Write(_buffer, ref _length, body);
         _buffer[_length++] = 0;
         Varint.Write(_buffer, ref _length, delta);
-        Varint.Write(_buffer, ref _length, Count);
+        Varint.Write(_buffer, ref _length, _nextDelta);
         Varint.Write(_buffer, ref _length, keyLength);
         if (hasKey) Copy(key);
         Varint.Write(_buffer, ref _length, valueLength);
         if (hasValue) Copy(value);
         Varint.Write(_buffer, ref _length, headerCount);
+        _nextDelta++;
         Count++;
     }
 

@@ -144,6 +144,14 @@ internal sealed class PartitionRun : IAsyncDisposable
         using (fetched)
         {
             var records = CountOf(fetched);
+            if (records == 0)
+            {
+                // Only the position moves: past what a log keeps between records, such as the marker of a transaction.
+                _unit.CountBatch(source, 0, 0);
+                source.NextOffset = fetched.NextOffset;
+                return;
+            }
+
             var call = _context.Meters.BeginProcess(_processor.Name, fetched.Source, records);
             try
             {
