@@ -13,6 +13,7 @@ internal static class Repository
         typeof(Engine).Assembly,
         typeof(Log.LogEngine).Assembly,
         typeof(Messaging.Handlers).Assembly,
+        typeof(RocksDb.RocksDbStateStores).Assembly,
     ];
 
     /// <summary>Source files below a folder, without build output, as (path relative to the root, lines).</summary>

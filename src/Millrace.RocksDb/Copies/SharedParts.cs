@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Logging;
+using RocksDbSharp;
+
+namespace Millrace.RocksDb.Copies;
+
+/// <summary>
+/// What all stores share: the cache, and RocksDB's settings, which it copies when it opens a database. The native objects are freed by
+/// their finalizers, after the last store that refers to this.
+/// </summary>
+internal sealed class SharedParts
+{
+    private const int FilterBitsPerKey = 10;
+
+    /// <summary>One buffer fills while one is written.</summary>
+    private const int WriteBuffersMax = 2;
+
+    /// <summary>RocksDB's own log, in the directory beside the data: one file, warnings only.</summary>
+    private const int LogBytesMax = 1 << 20;
+
+    private readonly Cache _cache;
+
+    public SharedParts(RocksDbOptions options)
+    {
+        (Logger, Scheduler) = (options.Logger, options.Scheduler);
+        _cache = Cache.CreateLru((ulong)options.BlockCacheBytesMax);
+
+        // Indexes and filters are counted in the cache, too: else memory would grow with the state.
+        var table = new BlockBasedTableOptions()
+            .SetBlockCache(_cache)
+            .SetCacheIndexAndFilterBlocks(true)
+            .SetPinL0FilterAndIndexBlocksInCache(true)
+            .SetFilterPolicy(BloomFilterPolicy.Create(FilterBitsPerKey, false));
+        Database = new DbOptions()
+            .SetCreateIfMissing()
+            .SetBlockBasedTableFactory(table)
+            .SetCompression((Compression)options.Compression)
+            .SetWriteBufferSize((ulong)options.WriteBufferBytesMax)
+            .SetMaxWriteBufferNumber(WriteBuffersMax)
+            .SetMaxOpenFiles(options.OpenFilesMax)
+            .SetInfoLogLevel(InfoLogLevel.Warn)
+            .SetMaxLogFileSize(LogBytesMax)
+            .SetKeepLogFileNum(1)
+            .SetStatsDumpPeriodSec(0);
+
+        // Disposing saves nothing, and so does not wait for the disk.
+        Native.Instance.rocksdb_options_set_avoid_flush_during_shutdown(Database.Handle, 1);
+        Native.Instance.rocksdb_options_set_stats_persist_period_sec(Database.Handle, 0);
+    }
+
+    public DbOptions Database { get; }
+
+    public ReadOptions Read { get; } = new();
+
+    /// <summary>
+    /// No write-ahead log: the changelog is that. What was not flushed when the process ends is not there afterwards, and since there is
+    /// one column family, whose buffers are flushed whole and in order, what is there is everything up to one write.
+    /// </summary>
+    public WriteOptions Write { get; } = new WriteOptions().DisableWal(1);
+
+    public FlushOptions Flush { get; } = new FlushOptions().SetWaitForFlush(true);
+
+    public ILogger Logger { get; }
+
+    public TaskScheduler Scheduler { get; }
+
+    public long CacheBytes => (long)_cache.GetUsage();
+
+    public void DropCache() => _cache.SetCapacity(0);
+}
