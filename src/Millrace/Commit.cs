@@ -77,8 +77,8 @@ public sealed class Commit : IDisposable
         _expectations.Add(new ExpectedVersion(topic, streamKey, version, added));
     }
 
-    /// <summary>Takes out the batches that were asked for but got no record, which no engine could write.</summary>
-    internal void DropEmptyBatches()
+    /// <summary>Takes out the batches that were asked for but got no record, which no engine could write. For engines and runtimes.</summary>
+    public void DropEmptyBatches()
     {
         foreach (var batch in _batches)
         {

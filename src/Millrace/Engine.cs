@@ -18,7 +18,9 @@ public abstract class Engine : IAsyncDisposable
 
     /// <summary>Creates a topic, durably.</summary>
     /// <exception cref="ArgumentException">The specification breaks a rule.</exception>
-    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicExists"/> when there is one of that name.</exception>
+    /// <exception cref="MillraceException">
+    /// <see cref="FailureCodes.TopicExists"/> when there is one of that name, or of one that differs only in '.' and '_', as Kafka has it.
+    /// </exception>
     public abstract ValueTask<TopicDescription> CreateTopicAsync(
         TopicSpecification specification, CancellationToken cancellation = default);
 

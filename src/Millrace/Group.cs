@@ -30,7 +30,7 @@ public sealed record GroupSubscription
     /// <summary>Throws an <see cref="ArgumentException"/> that names the value when it cannot be a group's id.</summary>
     public static void ValidateGroup(string group)
     {
-        if (!TopicSpecification.IsName(group))
+        if (!TopicSpecification.IsValidName(group))
             throw new ArgumentException($"Group id '{group}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').");
     }
 }

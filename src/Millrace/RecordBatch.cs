@@ -186,11 +186,13 @@ public sealed class RecordBatchBuilder : IDisposable
     /// <param name="nextOffset">Where the next read begins: beyond the last record, and beyond whatever lies there that is no
     /// record.</param>
     /// <param name="leaderEpoch">The leader epoch of the records, 0 where it is not known.</param>
+    /// <param name="fromOffset">The offset that the read began at, if that is not the first record's.</param>
     /// <exception cref="InvalidOperationException">No record was added.</exception>
-    public FetchedRecords ToFetched(TopicPartition source, long baseOffset, long nextOffset, int leaderEpoch = 0)
+    public FetchedRecords ToFetched(
+        TopicPartition source, long baseOffset, long nextOffset, int leaderEpoch = 0, long? fromOffset = null)
     {
         RecordBatchHeader.Stamp(Complete().Span, baseOffset, leaderEpoch);
-        return new FetchedRecords(source, baseOffset, nextOffset, Interlocked.Exchange(ref _buffer, []), _length, isPooled: true);
+        return new FetchedRecords(source, fromOffset ?? baseOffset, nextOffset, Interlocked.Exchange(ref _buffer, []), _length, isPooled: true);
     }
 
     /// <summary>

@@ -37,7 +37,7 @@ public sealed record TopicSpecification
     /// <summary>Throws an <see cref="ArgumentException"/> that names the field and its value when a rule is broken.</summary>
     public void Validate()
     {
-        if (!IsName(Name))
+        if (!IsValidName(Name))
             throw new ArgumentException($"Topic name '{Name}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').");
         if (Partitions is < 1 or > PartitionsMax)
             throw new ArgumentException($"Topic '{Name}' asks for {Partitions} partitions; 1 to {PartitionsMax} are possible.");
@@ -45,8 +45,8 @@ public sealed record TopicSpecification
             throw new ArgumentException($"Topic '{Name}' asks for durability {(int)Durability}, which is not known.");
     }
 
-    /// <summary>Whether a text can be a topic's name or a group's id.</summary>
-    internal static bool IsName(string? name) =>
+    /// <summary>Whether a text can be a topic's name or a group's id: 1 to 249 of <c>[a-zA-Z0-9._-]</c>, not <c>.</c> or <c>..</c>.</summary>
+    public static bool IsValidName(string? name) =>
         !string.IsNullOrEmpty(name) && name.Length <= 249 && name is not ("." or "..") && name.All(IsNameCharacter);
 
     private static bool IsNameCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-';

@@ -40,7 +40,7 @@ public abstract class TopicContract : EngineContract
     [Fact]
     public async Task Topics_are_listed_by_name_in_ordinal_order()
     {
-        string[] names = [Named("b"), Named("B"), Named("a.x"), Named("a-x"), Named("a_x")];
+        string[] names = [Named("b"), Named("B"), Named("a.x"), Named("a-x"), Named("a_y")];
         foreach (var name in names) await Engine.CreateTopicAsync(new TopicSpecification { Name = name, Partitions = 1 }, Cancellation);
 
         var listed = (await Engine.ListTopicsAsync(Cancellation)).Select(topic => topic.Name).ToList();
@@ -56,6 +56,18 @@ public abstract class TopicContract : EngineContract
 
         var failure = await AssertFailsAsync(FailureCodes.TopicExists,
             () => Engine.CreateTopicAsync(new TopicSpecification { Name = topic, Partitions = 1 }, Cancellation));
+
+        Assert.Contains(topic, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_name_that_differs_from_another_only_in_dots_and_underscores_is_refused()
+    {
+        var topic = await CreateTopicAsync("orders.created");
+
+        var failure = await AssertFailsAsync(FailureCodes.TopicExists, () => Engine.CreateTopicAsync(
+            new TopicSpecification { Name = topic.Replace("orders.created", "orders_created", StringComparison.Ordinal), Partitions = 1 },
+            Cancellation));
 
         Assert.Contains(topic, failure.Message, StringComparison.Ordinal);
     }

@@ -37,6 +37,19 @@ internal sealed class Catalog
         ? topic
         : throw new MillraceException(FailureCodes.TopicNotFound, $"There is no topic '{name}'. Create it first.");
 
+    /// <summary>A topic whose name Kafka takes for the same, or null.</summary>
+    public string? Colliding(string name)
+    {
+        if (!name.AsSpan().ContainsAny('.', '_')) return null;
+        var plain = name.Replace('.', '_');
+        foreach (var topic in Topics.Keys)
+        {
+            if (topic.Length == name.Length && topic.Replace('.', '_') == plain) return topic;
+        }
+
+        return null;
+    }
+
     public PartitionLog Partition(TopicPartition name)
     {
         var topic = Topic(name.Topic);

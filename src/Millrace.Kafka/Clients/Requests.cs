@@ -1,0 +1,73 @@
+using Confluent.Kafka;
+
+namespace Millrace.Kafka.Clients;
+
+/// <summary>Asks the brokers again until they answer, or refuse, or the time is over. Thread safe.</summary>
+internal sealed class Requests(KafkaOptions options, ClientLog log, CancellationToken stopping)
+{
+    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long one request waits for its answer.</summary>
+    public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Calls until it returns; a null answer means "not yet".</summary>
+    /// <param name="what">What is asked, as the beginning of a message.</param>
+    /// <param name="ask">The call.</param>
+    /// <param name="cancellation">Ends the trying.</param>
+    /// <param name="within">For how long; <see cref="KafkaOptions.DeliveryTimeout"/> when null.</param>
+    public async ValueTask<T> AskAsync<T>(
+        string what, Func<ValueTask<T?>> ask, CancellationToken cancellation, TimeSpan? within = null)
+        where T : class
+    {
+        var started = options.Time.GetTimestamp();
+        var pause = PauseMin;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (stopping.IsCancellationRequested) throw Stopped();
+            Error error;
+            try
+            {
+                if (await ask() is { } answer) return answer;
+                error = new Error(ErrorCode.LeaderNotAvailable, "not all brokers know of it yet");
+            }
+            catch (KafkaException failure) when (!KafkaErrors.IsRefusal(failure.Error.Code))
+            {
+                error = failure.Error;
+            }
+            catch (KafkaException failure)
+            {
+                throw KafkaErrors.ToFailure(what, failure.Error, failure);
+            }
+            catch (ObjectDisposedException)
+            {
+                throw Stopped();
+            }
+
+            if (options.Time.GetElapsedTime(started) >= (within ?? options.DeliveryTimeout)) throw KafkaErrors.ToFailure(what, error);
+            if (error.Code != ErrorCode.LeaderNotAvailable) log.RequestRetried(what, error.Code, error.Reason);
+            await PauseAsync(pause, cancellation);
+            pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
+        }
+    }
+
+    /// <summary>A call that blocks, off the caller's thread.</summary>
+    public static async ValueTask<T> BlockingAsync<T>(Func<T> call) =>
+        await Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+
+    public static MillraceException Stopped() => new(FailureCodes.Stopped, "The Kafka engine has stopped.");
+
+    private async ValueTask PauseAsync(TimeSpan pause, CancellationToken cancellation)
+    {
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellation, stopping);
+        try
+        {
+            await Task.Delay(pause, options.Time, both.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw Stopped();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using System.Collections.Concurrent;
+using Millrace.Kafka.State;
+
+namespace Millrace.Kafka.Groups;
+
+/// <summary>The ownership of one partition number by a member in this process, with the local copy of its keyed state.</summary>
+internal sealed class KafkaPartition(Membership member, int partition, string memberId) : OwnedPartition
+{
+    private readonly ConcurrentDictionary<string, long> _positions = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new(); // guards _ownership
+    private Ownership _ownership = Ownership.Owned;
+    private StateLease? _lease;
+    private volatile StateStore? _store;
+    private int _changesSinceSave;
+    private volatile bool _isAborted = true; // nothing is committed before the first restore
+
+    private enum Ownership
+    {
+        Owned = 0,
+        Revoked = 1,
+        Ended = 2,
+    }
+
+    public Membership Member { get; } = member;
+
+    /// <summary>The member id under which it was assigned: the group's coordinator never gives one twice.</summary>
+    public string MemberId { get; } = memberId;
+
+    /// <summary>The partition of the group's changelog that stands for it.</summary>
+    public TopicPartition Changelog { get; } = new(Kafka.State.Changelog.TopicOf(member.Group), partition);
+
+    /// <summary>Whether it is this member's still, being revoked or not.</summary>
+    public bool IsOwned
+    {
+        get
+        {
+            lock (_gate) return _ownership != Ownership.Ended;
+        }
+    }
+
+    /// <summary>Whether the runtime was told of it.</summary>
+    public bool IsPublished { get; set; }
+
+    public override string Group => Member.Group;
+
+    public override int Partition { get; } = partition;
+
+    /// <summary>The offset of the claim in the changelog: offsets only grow, in whatever process.</summary>
+    public override long Epoch => ClaimedAt;
+
+    public long ClaimedAt { get; set; }
+
+    public override IReadOnlyList<TopicPosition> Positions =>
+        [.. Member.TopicsAt(Partition).Select(topic => new TopicPosition(topic, _positions.GetValueOrDefault(topic)))];
+
+    public override async ValueTask RestoreAsync(CancellationToken cancellation = default)
+    {
+        DemandOwned();
+
+        // Whatever the owner before, or this one, left undecided lies before this record: committed readers see it only when all of that
+        // is committed or gone.
+        var barrier = _lease is null ? ClaimedAt : await Member.ClaimAsync(this, cancellation);
+        var restore = new Restore(Member, this);
+        _lease ??= await restore.OpenAsync(cancellation);
+        await restore.ReadToAsync(_lease.Store, barrier, cancellation);
+        foreach (var (topic, offset) in await restore.PositionsAsync(cancellation)) _positions[topic] = offset;
+        _store = _lease.Store;
+        DemandOwned();
+        _isAborted = false;
+    }
+
+    public override PartitionReader OpenReader(string topic, long offset) =>
+        Member.Engine.OpenAssigned(new TopicPartition(topic, Partition), offset);
+
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
+    {
+        DemandOwned();
+        value = default;
+        return _store is { } present && present.TryGet(store, key, out value);
+    }
+
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
+    {
+        DemandOwned();
+        return _store?.Scan(store) ?? [];
+    }
+
+    public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default) =>
+        Member.Engine.CommitAsync(commit, this, cancellation);
+
+    /// <summary>Throws unless a commit of this owner may be made now. The writer's thread, in the order of the calls.</summary>
+    public void Demand()
+    {
+        DemandOwned();
+        if (!_isAborted) return;
+        throw new MillraceException(FailureCodes.CommitAborted,
+            $"Partition {Partition} of group '{Group}' has to be restored first: an earlier commit of it failed, or none was made yet.");
+    }
+
+    public void Abort() => _isAborted = true;
+
+    /// <summary>
+    /// The positions that a commit sends. There is always one, changed or not: by it the coordinator checks the member, and by it the next
+    /// owner learns that a transaction is still undecided.
+    /// </summary>
+    public IEnumerable<TopicPosition> PositionsWith(Commit commit) => commit.Positions.Count > 0 ? commit.Positions : Positions.Take(1);
+
+    /// <summary>A commit is durable. The writer's thread.</summary>
+    public void Committed(Commit commit, long changelogEnd)
+    {
+        foreach (var (topic, offset) in commit.Positions) _positions[topic] = offset;
+        if (commit.Changes.Count == 0 || _store is not { } store) return;
+        store.Apply(commit.Changes, changelogEnd);
+        _changesSinceSave += commit.Changes.Count;
+        if (_changesSinceSave < Member.Engine.Options.SnapshotChangesMax) return;
+        _changesSinceSave = 0;
+        _lease!.Save();
+    }
+
+    /// <summary>Another member shall have it; commits succeed until the end.</summary>
+    public void Revoke()
+    {
+        lock (_gate)
+        {
+            if (_ownership == Ownership.Owned) _ownership = Ownership.Revoked;
+        }
+    }
+
+    /// <summary>It is not this member's any more; false when it was not before.</summary>
+    public bool End()
+    {
+        lock (_gate)
+        {
+            if (_ownership == Ownership.Ended) return false;
+            _ownership = Ownership.Ended;
+            return true;
+        }
+    }
+
+    /// <summary>Keeps the copy of the state for the next owner on this machine. After the end; again has no effect.</summary>
+    public async ValueTask CloseAsync()
+    {
+        _store = null;
+        if (Interlocked.Exchange(ref _lease, null) is { } lease) await lease.DisposeAsync();
+    }
+
+    private void DemandOwned()
+    {
+        if (Member.Engine.IsStopped) throw Clients.Requests.Stopped();
+        if (!IsOwned)
+        {
+            throw new MillraceException(FailureCodes.Fenced,
+                $"Partition {Partition} of group '{Group}' is another member's now; the owner of epoch {Epoch} may write nothing more.");
+        }
+    }
+}

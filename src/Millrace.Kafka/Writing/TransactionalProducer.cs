@@ -1,0 +1,240 @@
+using Confluent.Kafka;
+using Millrace.Kafka.Clients;
+using Millrace.Kafka.Groups;
+
+namespace Millrace.Kafka.Writing;
+
+/// <summary>
+/// A transactional producer that is made anew when the old one can go on no more. Every try of a transaction ends in one of four outcomes;
+/// a commit whose answer was lost is looked up by a record that it wrote. One thread only.
+/// </summary>
+/// <param name="context">The engine's parts.</param>
+/// <param name="transactionalId">The id that fences an earlier producer of it.</param>
+/// <param name="isRival">Whether another producer that takes the id over ends this one for good.</param>
+internal sealed class TransactionalProducer(WriterContext context, string transactionalId, bool isRival) : IDisposable
+{
+    /// <summary>How often in a row a producer may find itself fenced before it is clear that another process has its id.</summary>
+    private const int FencedInARowMax = 5;
+
+    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(5);
+
+    private IProducer<byte[]?, byte[]?>? _producer;
+    private int _fencedInARow;
+    private bool _isFenced;
+
+    /// <summary>Takes the id over, and ends what an earlier producer of it left open.</summary>
+    /// <exception cref="MillraceException">The brokers refuse it, or do not answer in time.</exception>
+    public void Open()
+    {
+        var started = context.Options.Time.GetTimestamp();
+        var producer = context.Clients.Producer(transactionalId);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    producer.InitTransactions(CallTime);
+                    _producer = producer;
+                    return;
+                }
+                catch (KafkaException failure) when (IsRetriable(failure) && Elapsed(started) < context.Options.DeliveryTimeout)
+                {
+                    context.Log.RequestRetried("Opening a producer", failure.Error.Code, failure.Error.Reason);
+                }
+            }
+        }
+        catch (KafkaException failure)
+        {
+            producer.Dispose();
+            throw KafkaErrors.ToFailure($"Opening the producer of transactional id '{transactionalId}'", failure.Error, failure);
+        }
+    }
+
+    public TransactionOutcome Try(IReadOnlyList<PendingCommit> group)
+    {
+        var isEnding = false;
+        try
+        {
+            if (_isFenced) return new TransactionOutcome.Refused(null, new Error(ErrorCode.ProducerFenced, "a newer producer has the name"));
+            if (_producer is null) Open();
+            _producer!.BeginTransaction();
+            foreach (var pending in group)
+            {
+                if (TrySend(pending) is { } refused) return Abort(refused);
+            }
+
+            foreach (var member in group.Where(pending => pending.Owner is not null).GroupBy(pending => pending.Owner!.Member))
+            {
+                if (TrySendPositions(member.Key, [.. member]) is { } refused) return Abort(refused);
+            }
+
+            isEnding = true;
+            Repeat(() => _producer.CommitTransaction(CallTime));
+            _fencedInARow = 0;
+            return new TransactionOutcome.Committed();
+        }
+        catch (KafkaTxnRequiresAbortException failure)
+        {
+            return Abort(Judge(group, failure.Error));
+        }
+        catch (KafkaException failure)
+        {
+            return Rebuild(group, failure.Error, isEnding);
+        }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable)
+        {
+            return new TransactionOutcome.Aborted(new Error(ErrorCode.Local_TimedOut, failure.Message));
+        }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.NotAuthorized)
+        {
+            return new TransactionOutcome.Refused(null, new Error(ErrorCode.TransactionalIdAuthorizationFailed, failure.Message));
+        }
+    }
+
+    public void Dispose() => _producer?.Dispose();
+
+    private TransactionOutcome.Refused? TrySend(PendingCommit pending)
+    {
+        try
+        {
+            RecordSender.Send(_producer!, pending);
+            return null;
+        }
+        catch (ProduceException<byte[]?, byte[]?> failure) when (KafkaErrors.IsRefusal(failure.Error.Code))
+        {
+            return new TransactionOutcome.Refused(pending, failure.Error);
+        }
+    }
+
+    /// <summary>
+    /// Sends the positions that a member's partitions stand at, which is what fences: the group's coordinator refuses a member that is not
+    /// one any more. Ownership is looked at after the membership's data was taken: a member that fell out and joined again marks what it
+    /// lost before it joins, so data of the new membership is never sent for a partition of the old one.
+    /// </summary>
+    private TransactionOutcome.Aborted? TrySendPositions(Membership member, IReadOnlyList<PendingCommit> group)
+    {
+        var data = member.GroupMetadata();
+        if (data is null) member.Refused(new Error(ErrorCode.UnknownMemberId));
+        if (data is null || group.Any(pending => !pending.Owner!.IsOwned))
+            return new TransactionOutcome.Aborted(new Error(ErrorCode.UnknownMemberId, "the member fell out of its group"));
+        var positions = new Dictionary<Confluent.Kafka.TopicPartition, Confluent.Kafka.TopicPartitionOffset>();
+        foreach (var pending in group)
+        {
+            foreach (var (topic, offset) in pending.Owner!.PositionsWith(pending.Commit))
+            {
+                var partition = new Confluent.Kafka.TopicPartition(topic, pending.Owner.Partition);
+                positions[partition] = new Confluent.Kafka.TopicPartitionOffset(partition, offset);
+            }
+        }
+
+        try
+        {
+            Repeat(() => _producer!.SendOffsetsToTransaction(positions.Values, data, CallTime));
+            return null;
+        }
+        catch (KafkaException failure) when (!failure.Error.IsFatal && KafkaErrors.IsMemberFenced(failure.Error.Code))
+        {
+            member.Refused(failure.Error);
+            return new TransactionOutcome.Aborted(failure.Error);
+        }
+    }
+
+    /// <summary>Calls again while the client says that calling again may help. It is bounded by the transaction's own time.</summary>
+    private void Repeat(Action call)
+    {
+        var started = context.Options.Time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                call();
+                return;
+            }
+            catch (KafkaException failure) when (IsRetriable(failure) && Elapsed(started) < Patience)
+            {
+                context.Log.RequestRetried("A transaction", failure.Error.Code, failure.Error.Reason);
+            }
+        }
+    }
+
+    private TransactionOutcome Abort(TransactionOutcome outcome)
+    {
+        try
+        {
+            Repeat(() => _producer!.AbortTransaction(CallTime));
+            return outcome;
+        }
+        catch (KafkaException failure)
+        {
+            // Not committed, whatever the abort's fate: a new producer of the id ends it.
+            Drop(failure.Error);
+            return outcome;
+        }
+    }
+
+    private static TransactionOutcome Judge(IReadOnlyList<PendingCommit> group, Error error)
+    {
+        foreach (var pending in group)
+        {
+            if (pending.Refusal is { } refusal && KafkaErrors.IsRefusal(refusal.Code)) return new TransactionOutcome.Refused(pending, refusal);
+        }
+
+        return KafkaErrors.IsRefusal(error.Code) ? new TransactionOutcome.Refused(null, error) : new TransactionOutcome.Aborted(error);
+    }
+
+    /// <summary>
+    /// The producer can go on no more. Before its commit was asked for, nothing happened; afterwards a new producer of the id brings the
+    /// transaction to its end, and then a record that it wrote tells which.
+    /// </summary>
+    private TransactionOutcome Rebuild(IReadOnlyList<PendingCommit> group, Error error, bool isEnding)
+    {
+        Drop(error);
+        if (KafkaErrors.IsProducerFenced(error.Code) && IsTakenOver(error)) return new TransactionOutcome.Refused(null, error);
+        if (KafkaErrors.IsRefusal(error.Code) && !isEnding) return new TransactionOutcome.Refused(null, error);
+        try
+        {
+            Open();
+        }
+        catch (MillraceException failure)
+        {
+            if (isEnding) return new TransactionOutcome.Unknown(error);
+            return failure.Code == FailureCodes.NotAuthorized
+                ? new TransactionOutcome.Refused(null, error)
+                : new TransactionOutcome.Aborted(error);
+        }
+
+        if (!isEnding) return new TransactionOutcome.Aborted(error);
+        if (group.Select(pending => pending.Witness).FirstOrDefault(witness => witness is not null) is not { } record)
+            return new TransactionOutcome.Unknown(error);
+        if (Witnesses.HasHappened(context, record.Source, record.Offset) is not { } happened) return new TransactionOutcome.Unknown(error);
+        context.Log.Resolved(happened);
+        return happened ? new TransactionOutcome.Committed() : new TransactionOutcome.Aborted(error);
+    }
+
+    /// <summary>A named producer gives way to a newer one at once; an engine's own only when it is clear that two use one name.</summary>
+    private bool IsTakenOver(Error error)
+    {
+        _isFenced = isRival;
+        if (isRival) return true;
+        if (++_fencedInARow < FencedInARowMax) return false;
+        throw new MillraceException(FailureCodes.Fenced,
+            $"Another process uses the transactional id '{transactionalId}' at the same time ({error.Reason}). Give each process an instance id or a " +
+            "state directory of its own.");
+    }
+
+    private void Drop(Error error)
+    {
+        context.Log.Rebuilt(transactionalId, error.Code, error.Reason);
+        _producer?.Dispose();
+        _producer = null;
+    }
+
+    /// <summary>How long a transaction is brought to its end; when the engine stops, not much longer than its callers wait.</summary>
+    private TimeSpan Patience => context.Stopping.IsCancellationRequested ? CallTime : context.Options.DeliveryTimeout;
+
+    private static bool IsRetriable(KafkaException failure) => !failure.Error.IsFatal
+        && (failure is KafkaRetriableException || failure.Error.Code is ErrorCode.Local_TimedOut or ErrorCode.ConcurrentTransactions);
+
+    private TimeSpan Elapsed(long started) => context.Options.Time.GetElapsedTime(started);
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Millrace.Broker;
+
+/// <summary>
+/// A real Kafka broker on loopback, with data of its own below the temporary folder: started from the folder "kafka" of MILLRACE_SHARED (or
+/// of a folder "shared" above this program), ended and removed on disposal.
+/// </summary>
+public sealed class KafkaBroker : IAsyncDisposable
+{
+    private readonly string _scripts;
+    private readonly string _directory;
+    private readonly int _port;
+    private readonly string[] _settings;
+
+    private KafkaBroker(string scripts, string directory, int port, string[] settings) =>
+        (_scripts, _directory, _port, _settings) = (scripts, directory, port, settings);
+
+    /// <summary>Why no broker can be started here, for tests that are skipped.</summary>
+    public static string WhyAbsent =>
+        "No Kafka here: name a broker in MILLRACE_KAFKA, or in MILLRACE_SHARED a folder that holds kafka/start and kafka/stop.";
+
+    /// <summary>The broker that MILLRACE_KAFKA names, or null.</summary>
+    public static string? Named => Environment.GetEnvironmentVariable("MILLRACE_KAFKA") is { Length: > 0 } named ? named : null;
+
+    /// <summary>Whether one can be started.</summary>
+    public static bool CanStart => Scripts() is not null;
+
+    /// <summary>The folder with start, stop and tool; null when there is none.</summary>
+    public static string? ScriptsFolder => Scripts();
+
+    /// <summary>Where it listens: <c>127.0.0.1:port</c>.</summary>
+    public string Address => $"127.0.0.1:{_port}";
+
+    /// <summary>The port.</summary>
+    public int Port => _port;
+
+    /// <summary>Starts a broker and returns when it answers.</summary>
+    /// <param name="settings">Broker settings, <c>name=value</c>.</param>
+    public static async Task<KafkaBroker> StartAsync(params string[] settings)
+    {
+        var scripts = Scripts() ?? throw new InvalidOperationException(WhyAbsent);
+        var directory = Path.Combine(Path.GetTempPath(), $"millrace-kafka-{Guid.NewGuid():N}");
+        var broker = new KafkaBroker(scripts, directory, FreePorts(), settings);
+        await broker.StartAgainAsync();
+        return broker;
+    }
+
+    /// <summary>Starts it again on its data, after <see cref="StopAsync"/> or <see cref="KillAsync"/>.</summary>
+    public Task StartAgainAsync() => RunAsync("start", [_directory, $"{_port}", .. _settings]);
+
+    /// <summary>Ends it as an operator would.</summary>
+    public Task StopAsync() => RunAsync("stop", [_directory]);
+
+    /// <summary>Ends it as a crash would (SIGKILL).</summary>
+    public Task KillAsync() => RunAsync("stop", [_directory, "--kill"]);
+
+    /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
+    public static async Task<string> ToolAsync(params string[] arguments)
+    {
+        var (code, output, error) = await ExecuteAsync(Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool"), arguments);
+        return code == 0 ? output : throw new InvalidOperationException($"tool {string.Join(' ', arguments)} ended with {code}: {error}");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await ExecuteAsync(Path.Combine(_scripts, "stop"), [_directory, "--kill"]);
+        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task RunAsync(string script, string[] arguments)
+    {
+        var (code, output, error) = await ExecuteAsync(Path.Combine(_scripts, script), arguments);
+        if (code != 0) throw new InvalidOperationException($"{script} {string.Join(' ', arguments)} ended with {code}: {output} {error}");
+    }
+
+    private static async Task<(int Code, string Output, string Error)> ExecuteAsync(string program, string[] arguments)
+    {
+        // What the script leaves running inherits its streams, so they are files: reading a pipe to its end would wait for the broker.
+        var (output, error) = (Path.GetTempFileName(), Path.GetTempFileName());
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "exec \"$@\" >\"$0\" 2>\"$MILLRACE_ERROR\"", output, program, .. arguments])
+            {
+                Environment = { ["MILLRACE_ERROR"] = error },
+            })!;
+            await process.WaitForExitAsync();
+            return (process.ExitCode, await File.ReadAllTextAsync(output), await File.ReadAllTextAsync(error));
+        }
+        finally
+        {
+            File.Delete(output);
+            File.Delete(error);
+        }
+    }
+
+    /// <summary>A port that is free, and the next one, which the broker's controller takes.</summary>
+    private static int FreePorts()
+    {
+        while (true)
+        {
+            using var first = new TcpListener(IPAddress.Loopback, 0);
+            first.Start();
+            var port = ((IPEndPoint)first.LocalEndpoint).Port;
+            try
+            {
+                using var second = new TcpListener(IPAddress.Loopback, port + 1);
+                second.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken; another pair.
+            }
+        }
+    }
+
+    private static string? Scripts()
+    {
+        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named) return Existing(named);
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (Existing(Path.Combine(folder.FullName, "shared")) is { } found) return found;
+        }
+
+        return null;
+    }
+
+    private static string? Existing(string shared)
+    {
+        var scripts = Path.Combine(shared, "kafka");
+        return File.Exists(Path.Combine(scripts, "start")) ? scripts : null;
+    }
+}
