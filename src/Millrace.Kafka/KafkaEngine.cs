@@ -19,6 +19,9 @@ namespace Millrace.Kafka;
 /// </summary>
 public sealed class KafkaEngine : Engine
 {
+    private const int RefreshesMax = 3;
+    private const int FindBytesMax = 1 << 16;
+
     private static readonly EngineCapabilities CapabilitiesOfKafka = new() { HasConditionalAppend = false };
 
     private readonly ConcurrentDictionary<Membership, bool> _members = new();
@@ -195,7 +198,22 @@ public sealed class KafkaEngine : Engine
     {
         DemandOpen(cancellation);
         await DemandAsync(source, cancellation);
-        return await Topics.FindOffsetAsync(source, time, cancellation);
+        var offset = await Topics.FindOffsetAsync(source, time, cancellation);
+        var end = (await Topics.ExtentsAsync([source], cancellation))[0].End;
+
+        // Kafka answers with the marker of a transaction as well, whose time is when it was written. The record that was asked for is at
+        // that offset or after it.
+        using var reader = OpenAssigned(source, offset);
+        while (reader.Offset < end)
+        {
+            using var fetched = await reader.ReadAsync(FindBytesMax, cancellation);
+            foreach (var record in fetched)
+            {
+                if (record.Timestamp >= time.ToUnixTimeMilliseconds()) return record.Offset;
+            }
+        }
+
+        return end;
     }
 
     /// <inheritdoc/>
@@ -274,8 +292,24 @@ public sealed class KafkaEngine : Engine
 
     private async ValueTask<long> AppendAsync(CommitBatch single, CancellationToken cancellation)
     {
-        await DemandAsync(single.Target, cancellation);
-        return await _appender.AppendAsync(single, cancellation);
+        for (var refreshes = 0; ; refreshes++)
+        {
+            await DemandAsync(single.Target, cancellation);
+            try
+            {
+                return await _appender.AppendAsync(single, cancellation);
+            }
+            catch (MillraceException failure) when (failure.Code == FailureCodes.TopicNotFound && refreshes < RefreshesMax)
+            {
+                // The client remembers a topic as it was before it was deleted and created again; or it is gone, and demanding it says so.
+                Topics.Forget(single.Target.Topic);
+                await Requests.BlockingAsync(() =>
+                {
+                    _appender.Refresh(single.Target.Topic);
+                    return failure;
+                });
+            }
+        }
     }
 
     private ProducerSession SessionOf(Producer producer)

@@ -18,20 +18,15 @@ internal static class GroupLags
     public static async ValueTask<IReadOnlyList<PartitionLag>> DescribeAsync(
         KafkaEngine engine, string group, IReadOnlyCollection<string> subscribed, CancellationToken cancellation)
     {
-        var committed = await GroupOffsets.AskAsync(engine, group, null, cancellation);
-        var topics = committed.Keys.Select(partition => partition.Topic).Concat(subscribed)
-            .Where(topic => topic != Changelog.TopicOf(group)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
-        var lags = new List<PartitionLag>();
-        foreach (var name in topics)
-        {
-            if (await engine.Topics.FindAsync(name, cancellation) is not { } topic) continue;
-            foreach (var partition in topic.Partitions)
-            {
-                var source = new TopicPartition(name, partition.Partition);
-                lags.Add(new PartitionLag(source, committed.GetValueOrDefault(source, partition.StartOffset), partition.EndOffset));
-            }
-        }
-
-        return lags;
+        var names = (await GroupOffsets.TopicsAsync(engine, group, cancellation)).Concat(subscribed)
+            .Where(topic => topic != Changelog.TopicOf(group)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        if (names.Count == 0) return [];
+        var extents = new List<(TopicPartition Source, PartitionDescription Extent)>();
+        foreach (var topic in await engine.Topics.FindAllAsync(names, cancellation))
+            extents.AddRange(topic.Partitions.Select(partition => (new TopicPartition(topic.Name, partition.Partition), partition)));
+        var sources = extents.ConvertAll(extent => extent.Source);
+        var committed = await GroupOffsets.AccountAsync(engine, group, sources, cancellation);
+        return extents.ConvertAll(extent => new PartitionLag(
+            extent.Source, committed.GetValueOrDefault(extent.Source, extent.Extent.StartOffset), extent.Extent.EndOffset));
     }
 }

@@ -84,19 +84,52 @@ internal sealed class ChangelogReader(TopicPartition changelog)
 /// <summary>Asks for a group's committed positions.</summary>
 internal static class GroupOffsets
 {
-    /// <summary>Positions of these partitions, those that there are, once none is undecided; all partitions' when null.</summary>
-    public static async ValueTask<IReadOnlyDictionary<TopicPartition, long>> AskAsync(
-        KafkaEngine engine, string group, IReadOnlyList<TopicPartition>? sources, CancellationToken cancellation)
+    /// <summary>
+    /// How long an account of a group waits for what is undecided. A commit is acknowledged a moment before its positions can be seen.
+    /// </summary>
+    private static readonly TimeSpan AccountTime = TimeSpan.FromSeconds(1);
+
+    /// <summary>The topics that the group has positions in.</summary>
+    public static async ValueTask<IEnumerable<string>> TopicsAsync(KafkaEngine engine, string group, CancellationToken cancellation) =>
+        (await AskAsync(engine, group, null, isDecided: false, null, cancellation)).Keys.Select(partition => partition.Topic);
+
+    /// <summary>The positions for an account: of a partition that stays undecided, the one before.</summary>
+    public static async ValueTask<IReadOnlyDictionary<TopicPartition, long>> AccountAsync(
+        KafkaEngine engine, string group, IReadOnlyList<TopicPartition> sources, CancellationToken cancellation)
+    {
+        try
+        {
+            return await AskAsync(engine, group, sources, isDecided: true, AccountTime, cancellation);
+        }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable)
+        {
+            return await AskAsync(engine, group, sources, isDecided: false, null, cancellation);
+        }
+    }
+
+    /// <summary>Positions of these partitions, those that there are, once none is undecided.</summary>
+    public static ValueTask<IReadOnlyDictionary<TopicPartition, long>> AskAsync(
+        KafkaEngine engine, string group, IReadOnlyList<TopicPartition> sources, CancellationToken cancellation) =>
+        AskAsync(engine, group, sources, isDecided: true, null, cancellation);
+
+    private static async ValueTask<IReadOnlyDictionary<TopicPartition, long>> AskAsync(
+        KafkaEngine engine,
+        string group,
+        IReadOnlyList<TopicPartition>? sources,
+        bool isDecided,
+        TimeSpan? within,
+        CancellationToken cancellation)
     {
         var partitions = sources?.Select(source => new Confluent.Kafka.TopicPartition(source.Topic, source.Partition)).ToList();
         var ask = new ConsumerGroupTopicPartitions(group, partitions);
-        var within = new ListConsumerGroupOffsetsOptions { RequestTimeout = Requests.Timeout, RequireStableOffsets = sources is not null };
-        return await engine.Requests.AskAsync<IReadOnlyDictionary<TopicPartition, long>>($"Asking for the positions of group '{group}'", async () =>
+        var how = new ListConsumerGroupOffsetsOptions { RequestTimeout = Requests.Timeout, RequireStableOffsets = isDecided };
+        var what = $"Asking for the positions of group '{group}'";
+        return await engine.Requests.AskAsync<IReadOnlyDictionary<TopicPartition, long>>(what, async () =>
         {
             List<TopicPartitionOffsetError> answers;
             try
             {
-                answers = (await engine.Admin.ListConsumerGroupOffsetsAsync([ask], within))[0].Partitions;
+                answers = (await engine.Admin.ListConsumerGroupOffsetsAsync([ask], how))[0].Partitions;
             }
             catch (ListConsumerGroupOffsetsException failure)
             {
@@ -113,6 +146,6 @@ internal static class GroupOffsets
             }
 
             return positions;
-        }, cancellation);
+        }, cancellation, within);
     }
 }

@@ -135,7 +135,12 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         lock (_gate)
         {
             _failure ??= failure;
-            if (failure.Code == FailureCodes.Stopped) _fetched.Clear();
+            if (failure.Code == FailureCodes.Stopped)
+            {
+                _fetched.Clear();
+                _end = _offset;
+            }
+
             waiting = TakeWaiting();
         }
 

@@ -41,9 +41,13 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
     public async ValueTask<TopicDescription?> FindAsync(string topic, CancellationToken cancellation)
     {
         if (!TopicSpecification.IsValidName(topic)) return null;
-        return (await requests.AskAsync<IReadOnlyList<TopicDescription>>(
-            $"Describing topic '{topic}'", async () => await DescribeAsync([topic]), cancellation)).SingleOrDefault();
+        return (await FindAllAsync([topic], cancellation)).SingleOrDefault();
     }
+
+    /// <summary>Those of the topics that exist.</summary>
+    public ValueTask<IReadOnlyList<TopicDescription>> FindAllAsync(IReadOnlyList<string> topics, CancellationToken cancellation) =>
+        requests.AskAsync<IReadOnlyList<TopicDescription>>(
+            $"Describing {string.Join(", ", topics)}", async () => await DescribeAsync(topics), cancellation);
 
     public async ValueTask DeleteAsync(string topic, CancellationToken cancellation)
     {
@@ -107,6 +111,25 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
     public bool IsKnown(TopicPartition partition) => _partitions.ContainsKey(partition.Topic);
 
     public void Forget(string topic) => _partitions.TryRemove(topic, out _);
+
+    /// <summary>
+    /// Makes a client ask for topics again. What the brokers answer reaches the client's own memory; a failure is the next call's.
+    /// </summary>
+    public static void Refresh(IClient client, IEnumerable<string> topics)
+    {
+        using var asking = new DependentAdminClientBuilder(client.Handle).Build();
+        foreach (var topic in topics)
+        {
+            try
+            {
+                asking.GetMetadata(topic, Requests.Timeout);
+            }
+            catch (KafkaException)
+            {
+                // Whoever needs the topic is told.
+            }
+        }
+    }
 
     /// <summary>
     /// The offsets that records begin and end at, in the order of the partitions. What is not decided yet lies before the end.
@@ -178,7 +201,7 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
         }
 
         var partitions = found.SelectMany(topic => topic.Partitions.Select(p => new TopicPartition(topic.Name, p.Partition))).ToList();
-        var extents = (await AskExtentsAsync(partitions)).GetEnumerator();
+        var extents = (await AskExtentsNowAsync(partitions)).GetEnumerator();
         await LearnDurabilitiesAsync(found);
         var described = new List<TopicDescription>(found.Count);
         foreach (var topic in found)
@@ -212,6 +235,19 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
         catch (DescribeTopicsException some)
         {
             return some.Results.TopicDescriptions.OrderBy(topic => topic.Name, StringComparer.Ordinal);
+        }
+    }
+
+    /// <summary>A topic that one broker described and another does not know comes or goes just now: everything is asked again.</summary>
+    private async ValueTask<List<(long Start, long End, int LeaderEpoch)>> AskExtentsNowAsync(IReadOnlyList<TopicPartition> partitions)
+    {
+        try
+        {
+            return await AskExtentsAsync(partitions);
+        }
+        catch (KafkaException failure) when (KafkaErrors.IsNoTopic(failure.Error.Code))
+        {
+            throw new KafkaException(new Error(ErrorCode.LeaderNotAvailable, failure.Error.Reason), failure);
         }
     }
 

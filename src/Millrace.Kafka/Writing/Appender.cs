@@ -37,6 +37,9 @@ internal sealed class Appender(ClientFactory clients, ClientLog log) : IDisposab
         return done.Task.IsCompleted ? await done.Task : throw Requests.Stopped();
     }
 
+    /// <summary>Makes the client ask for a topic again.</summary>
+    public void Refresh(string topic) => Topics.TopicCatalog.Refresh(Producer(), [topic]);
+
     /// <summary>Sends what waits, as far as it goes in a moment, and ends.</summary>
     public void Dispose()
     {

@@ -12,6 +12,9 @@ namespace Millrace.Kafka.Writing;
 /// </summary>
 internal sealed class TransactionWriter : IDisposable
 {
+    /// <summary>How often topics are asked for again before the brokers' refusal is believed.</summary>
+    private const int RefreshesMax = 5;
+
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan RetryPauseMax = TimeSpan.FromSeconds(1);
 
@@ -113,6 +116,7 @@ internal sealed class TransactionWriter : IDisposable
     {
         var started = _context.Options.Time.GetTimestamp();
         var pause = RetryPause;
+        var refreshes = 0;
         while (true)
         {
             group = Admit(group);
@@ -126,13 +130,17 @@ internal sealed class TransactionWriter : IDisposable
                 case TransactionOutcome.Unknown unknown:
                     foreach (var pending in group) pending.Fail(Unknown(unknown.Error));
                     return;
+                case TransactionOutcome.Refused refused when KafkaErrors.IsNoTopic(refused.Error.Code) && refreshes < RefreshesMax:
+                    refreshes++;
+                    AskAgain(group);
+                    _stop.Token.WaitHandle.WaitOne(pause * refreshes);
+                    continue;
                 case TransactionOutcome.Refused refused when group.Count > 1 && refused.Culprit is null:
                     foreach (var pending in group) Write([pending]);
                     return;
                 case TransactionOutcome.Refused refused:
                     var culprit = refused.Culprit ?? group[0];
                     culprit.Fail(KafkaErrors.ToFailure("Committing", refused.Error));
-                    Forget(culprit, refused.Error);
                     group.Remove(culprit);
                     continue;
                 case TransactionOutcome.Aborted aborted:
@@ -186,11 +194,13 @@ internal sealed class TransactionWriter : IDisposable
         foreach (var position in pending.Commit.Positions) _context.Topics.Demand(new TopicPartition(position.Topic, pending.Owner!.Partition));
     }
 
-    /// <summary>What the brokers do not know is asked for again before the next commit to it.</summary>
-    private void Forget(PendingCommit culprit, Error error)
+    /// <summary>A topic is not as it is remembered: commits to one that is gone are refused next, and the others tried again.</summary>
+    private void AskAgain(List<PendingCommit> group)
     {
-        if (!KafkaErrors.IsNoTopic(error.Code)) return;
-        foreach (var batch in culprit.Commit.Batches) _context.Topics.Forget(batch.Target.Topic);
+        var topics = group.SelectMany(pending => pending.Commit.Batches).Select(batch => batch.Target.Topic)
+            .Distinct(StringComparer.Ordinal).ToList();
+        topics.ForEach(_context.Topics.Forget);
+        _producer.Refresh(topics);
     }
 
     private TimeSpan Elapsed(long started) => _context.Options.Time.GetElapsedTime(started);

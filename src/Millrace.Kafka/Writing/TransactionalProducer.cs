@@ -92,6 +92,12 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         }
     }
 
+    /// <summary>Makes the client ask for topics again: one that was deleted and created is remembered as it was.</summary>
+    public void Refresh(IEnumerable<string> topics)
+    {
+        if (_producer is not null) Topics.TopicCatalog.Refresh(_producer, topics);
+    }
+
     public void Dispose() => _producer?.Dispose();
 
     private TransactionOutcome.Refused? TrySend(PendingCommit pending)
