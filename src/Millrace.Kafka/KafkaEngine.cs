@@ -33,6 +33,7 @@ public sealed class KafkaEngine : Engine
     private readonly Appender _appender;
     private readonly Lock _gate = new(); // guards _disposing
     private TransactionWriter? _writer;
+    private ITimer? _refreshing;
     private Task? _disposing;
     private int _joined;
 
@@ -77,9 +78,8 @@ public sealed class KafkaEngine : Engine
     /// </summary>
     /// <exception cref="ArgumentException">An option breaks its limit.</exception>
     /// <exception cref="MillraceException">
-    /// <see cref="FailureCodes.Unreachable"/>, <see cref="FailureCodes.NotAuthorized"/>, <see cref="FailureCodes.DirectoryLocked"/>,
-    /// <see cref="FailureCodes.StorageFailed"/>.
-    /// </exception>
+    /// <see cref="FailureCodes.Unreachable"/>, <see cref="FailureCodes.NotAuthorized"/>, <see cref="FailureCodes.DirectoryLocked"/>, <see
+    /// cref="FailureCodes.StorageFailed"/>. </exception>
     public static async ValueTask<KafkaEngine> OpenAsync(KafkaOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -96,6 +96,8 @@ public sealed class KafkaEngine : Engine
                 return producer;
             });
             engine._writer = new TransactionWriter(engine._context, producer);
+            engine._refreshing = options.Time.CreateTimer(
+                _ => engine.RefreshPositions(), null, options.PositionsRefreshInterval, options.PositionsRefreshInterval);
             engine.Log.Opened(options.BootstrapServers, engine.InstanceId, Library.VersionString);
             return engine;
         }
@@ -164,7 +166,8 @@ public sealed class KafkaEngine : Engine
         DemandOpen(cancellation);
         if (!TopicSpecification.IsValidName(name))
             throw new ArgumentException($"Producer name '{name}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').");
-        var producer = new Producer(name, RandomNumberGenerator.GetInt32(int.MaxValue) + ((long)RandomNumberGenerator.GetInt32(int.MaxValue) << 31), 0);
+        var id = ((long)RandomNumberGenerator.GetInt32(int.MaxValue) << 31) + RandomNumberGenerator.GetInt32(int.MaxValue);
+        var producer = new Producer(name, id, 0);
         var transactional = new TransactionalProducer(_context, name, isRival: true);
         await Requests.BlockingAsync(() =>
         {
@@ -264,6 +267,8 @@ public sealed class KafkaEngine : Engine
         return Writer.CommitAsync(new PendingCommit(commit, owner, cancellation));
     }
 
+    internal ValueTask<CommitResult> RefreshAsync(PendingCommit pending) => Writer.CommitAsync(pending);
+
     internal ValueTask<long> AppendSingleAsync(CommitBatch single, CancellationToken cancellation) => AppendAsync(single, cancellation);
 
     /// <summary>A reader at an offset that is known to be there.</summary>
@@ -273,7 +278,9 @@ public sealed class KafkaEngine : Engine
         return _fetchers.Open(source, offset);
     }
 
-    /// <summary>A reader of what a local copy of state does not have yet; a copy that fell behind the changelog's start is cleared.</summary>
+    /// <summary>
+    /// A reader of what a local copy of state does not have yet; a copy that fell behind the changelog's start is cleared.
+    /// </summary>
     internal async ValueTask<KafkaReader> OpenChangelogAsync(TopicPartition changelog, StateStore store, CancellationToken cancellation)
     {
         var (start, end, _) = (await Topics.ExtentsAsync([changelog], cancellation))[0];
@@ -312,6 +319,11 @@ public sealed class KafkaEngine : Engine
         }
     }
 
+    private void RefreshPositions()
+    {
+        foreach (var member in _members.Keys) member.Refresh();
+    }
+
     private ProducerSession SessionOf(Producer producer)
     {
         if (_sessions.TryGetValue(producer.Name, out var session) && session.Producer.Id == producer.Id) return session;
@@ -325,8 +337,8 @@ public sealed class KafkaEngine : Engine
         {
             await Requests.AskAsync(what, async () =>
             {
-                var within = new Confluent.Kafka.Admin.DescribeClusterOptions { RequestTimeout = Min(Options.ConnectTimeout, Requests.Timeout) };
-                return await Admin.DescribeClusterAsync(within);
+                var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
+                return await Admin.DescribeClusterAsync(new Confluent.Kafka.Admin.DescribeClusterOptions { RequestTimeout = timeout });
             }, cancellation, Options.ConnectTimeout);
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable)
@@ -339,6 +351,7 @@ public sealed class KafkaEngine : Engine
     private async Task StopAsync()
     {
         await _stopping.CancelAsync();
+        if (_refreshing is not null) await _refreshing.DisposeAsync();
         foreach (var member in _members.Keys) await member.DisposeAsync();
         await Requests.BlockingAsync(() =>
         {
@@ -354,7 +367,8 @@ public sealed class KafkaEngine : Engine
 
     private async ValueTask DemandAsync(TopicPartition source, CancellationToken cancellation)
     {
-        if (!Topics.IsKnown(source) && await Topics.FindAsync(source.Topic, cancellation) is null) throw TopicCatalog.NotFound(source.Topic);
+        if (!Topics.IsKnown(source) && await Topics.FindAsync(source.Topic, cancellation) is null)
+            throw TopicCatalog.NotFound(source.Topic);
         Topics.Demand(source);
     }
 
@@ -365,8 +379,9 @@ public sealed class KafkaEngine : Engine
         if (commit.Expectations is [var (topic, key, _, _), ..])
         {
             throw new MillraceException(FailureCodes.NotSupported,
-                $"The commit expects a version of stream '{key}' of topic '{topic}'. Kafka has no conditional append: keep event streams in PostgreSQL " +
-                $"(docs/kafka.md), or on the embedded log. {nameof(EngineCapabilities)}.{nameof(EngineCapabilities.HasConditionalAppend)} tells.");
+                $"The commit expects a version of stream '{key}' of topic '{topic}'. Kafka has no conditional append: keep event " +
+                "streams in PostgreSQL (docs/kafka.md), or on the embedded log. " +
+                $"{nameof(EngineCapabilities)}.{nameof(EngineCapabilities.HasConditionalAppend)} tells.");
         }
     }
 

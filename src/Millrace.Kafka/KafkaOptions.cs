@@ -44,8 +44,8 @@ public sealed record KafkaOptions
     public int SnapshotChangesMax { get; init; } = 250_000;
 
     /// <summary>
-    /// Whether each instance also keeps copies of the partitions that other members of its groups own, up to date, so that it takes one over
-    /// without reading its changelog. Off by default: it costs the memory and the reading of the whole state.
+    /// Whether each instance also keeps copies of the partitions that other members of its groups own, up to date, so that it takes one
+    /// over without reading its changelog. Off by default: it costs the memory and the reading of the whole state.
     /// </summary>
     public bool KeepsStandbyCopies { get; init; }
 
@@ -85,13 +85,22 @@ public sealed record KafkaOptions
     /// <summary>How long opening the engine waits for the first answer of a broker: 100 ms to 10 min, 15 s by default.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// How often the owner of a partition commits its positions again although nothing changed: 1 s to 1 day, 1 h by default. Brokers
+    /// forget the positions of a topic that nobody commits to for offsets.retention.minutes (7 days), and a forgotten position is where a
+    /// group would begin anew.
+    /// </summary>
+    public TimeSpan PositionsRefreshInterval { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>How many commits may wait for a transaction; callers beyond it wait: 1 to 1,000,000, 10,000 by default.</summary>
     public int CommitsWaitingMax { get; init; } = 10_000;
 
     /// <summary>How many bytes of waiting commits one transaction takes: 64 KiB to 1 GiB, 16 MiB by default.</summary>
     public int TransactionBytesMax { get; init; } = 16 << 20;
 
-    /// <summary>The largest record in bytes (librdkafka's message.max.bytes): 1 KiB to 256 MiB, 1,000,000 by default, as Kafka has it.</summary>
+    /// <summary>
+    /// The largest record in bytes (librdkafka's message.max.bytes): 1 KiB to 256 MiB, 1,000,000 by default, as Kafka has it.
+    /// </summary>
     public int RecordBytesMax { get; init; } = 1_000_000;
 
     /// <summary>How many bytes one open reader holds that were fetched and not yet taken: 64 KiB to 1 GiB, 8 MiB by default.</summary>
@@ -135,7 +144,8 @@ public sealed record KafkaOptions
             throw new ArgumentException($"{nameof(InstanceId)} is '{InstanceId}'; it must be 1 to 200 of [a-zA-Z0-9._-].");
         if (StateDirectory is not null && string.IsNullOrWhiteSpace(StateDirectory))
             throw new ArgumentException($"{nameof(StateDirectory)} is '{StateDirectory}'; give a folder, or null for none.");
-        if (!Enum.IsDefined(GroupProtocol)) throw new ArgumentException($"{nameof(GroupProtocol)} is {(int)GroupProtocol}, which is not known.");
+        if (!Enum.IsDefined(GroupProtocol))
+            throw new ArgumentException($"{nameof(GroupProtocol)} is {(int)GroupProtocol}, which is not known.");
         Demand(nameof(SnapshotChangesMax), SnapshotChangesMax, 1_000, 1_000_000_000);
         Demand(nameof(ReplicationFactor), ReplicationFactor, -1, 100);
         if (ReplicationFactor == 0) throw new ArgumentException($"{nameof(ReplicationFactor)} is 0; a topic has at least one replica.");
@@ -144,6 +154,7 @@ public sealed record KafkaOptions
         Demand(nameof(TransactionTimeout), TransactionTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(15));
         Demand(nameof(DeliveryTimeout), DeliveryTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         Demand(nameof(ConnectTimeout), ConnectTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
+        Demand(nameof(PositionsRefreshInterval), PositionsRefreshInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
         Demand(nameof(CommitsWaitingMax), CommitsWaitingMax, 1, 1_000_000);
         Demand(nameof(TransactionBytesMax), TransactionBytesMax, 64 << 10, 1 << 30);
         Demand(nameof(RecordBytesMax), RecordBytesMax, 1 << 10, 256 << 20);
@@ -154,7 +165,8 @@ public sealed record KafkaOptions
         foreach (var setting in ClientSettings.Keys)
         {
             if (Reserved.Contains(setting, StringComparer.Ordinal))
-                throw new ArgumentException($"{nameof(ClientSettings)} holds '{setting}', which the engine sets itself: its promises rest on it.");
+                throw new ArgumentException(
+                    $"{nameof(ClientSettings)} holds '{setting}', which the engine sets itself: its promises rest on it.");
         }
 
         ArgumentNullException.ThrowIfNull(Time);
@@ -186,9 +198,9 @@ public sealed record KafkaOptions
     private bool PrintMembers(StringBuilder text)
     {
         text.Append(System.Globalization.CultureInfo.InvariantCulture,
-            $"BootstrapServers = {BootstrapServers}, InstanceId = {InstanceId}, StateDirectory = {StateDirectory}, Security = {Security}, ");
+            $"BootstrapServers = {BootstrapServers}, InstanceId = {InstanceId}, StateDirectory = {StateDirectory}, ");
         text.Append(System.Globalization.CultureInfo.InvariantCulture,
-            $"ClientSettings = [{string.Join(", ", ClientSettings.Keys.Order(StringComparer.Ordinal))}]");
+            $"Security = {Security}, ClientSettings = [{string.Join(", ", ClientSettings.Keys.Order(StringComparer.Ordinal))}]");
         return true;
     }
 }

@@ -14,7 +14,9 @@ public sealed record KafkaSecurity
     /// <summary>Whether connections are encrypted and the broker's certificate is checked, its host name included.</summary>
     public bool UsesTls { get; init; }
 
-    /// <summary>The file with the certificate authorities in PEM that the broker's certificate must come from; the system's by default.</summary>
+    /// <summary>
+    /// The file with the certificate authorities in PEM that the broker's certificate must come from; the system's by default.
+    /// </summary>
     public string? AuthoritiesFile { get; init; }
 
     /// <summary>The file with this client's certificate in PEM, where brokers ask for one.</summary>

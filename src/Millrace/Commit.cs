@@ -77,7 +77,9 @@ public sealed class Commit : IDisposable
         _expectations.Add(new ExpectedVersion(topic, streamKey, version, added));
     }
 
-    /// <summary>Takes out the batches that were asked for but got no record, which no engine could write. For engines and runtimes.</summary>
+    /// <summary>
+    /// Takes out the batches that were asked for but got no record, which no engine could write. For engines and runtimes.
+    /// </summary>
     public void DropEmptyBatches()
     {
         foreach (var batch in _batches)

@@ -192,7 +192,8 @@ public sealed class RecordBatchBuilder : IDisposable
         TopicPartition source, long baseOffset, long nextOffset, int leaderEpoch = 0, long? fromOffset = null)
     {
         RecordBatchHeader.Stamp(Complete().Span, baseOffset, leaderEpoch);
-        return new FetchedRecords(source, fromOffset ?? baseOffset, nextOffset, Interlocked.Exchange(ref _buffer, []), _length, isPooled: true);
+        return new FetchedRecords(
+            source, fromOffset ?? baseOffset, nextOffset, Interlocked.Exchange(ref _buffer, []), _length, isPooled: true);
     }
 
     /// <summary>

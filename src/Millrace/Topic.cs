@@ -45,7 +45,9 @@ public sealed record TopicSpecification
             throw new ArgumentException($"Topic '{Name}' asks for durability {(int)Durability}, which is not known.");
     }
 
-    /// <summary>Whether a text can be a topic's name or a group's id: 1 to 249 of <c>[a-zA-Z0-9._-]</c>, not <c>.</c> or <c>..</c>.</summary>
+    /// <summary>
+    /// Whether a text can be a topic's name or a group's id: 1 to 249 of <c>[a-zA-Z0-9._-]</c>, not <c>.</c> or <c>..</c>.
+    /// </summary>
     public static bool IsValidName(string? name) =>
         !string.IsNullOrEmpty(name) && name.Length <= 249 && name is not ("." or "..") && name.All(IsNameCharacter);
 

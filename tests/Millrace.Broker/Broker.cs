@@ -60,7 +60,8 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
     public static async Task<string> ToolAsync(params string[] arguments)
     {
-        var (code, output, error) = await ExecuteAsync(Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool"), arguments);
+        var (code, output, error) = await ExecuteAsync(
+            Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool"), arguments);
         return code == 0 ? output : throw new InvalidOperationException($"tool {string.Join(' ', arguments)} ended with {code}: {error}");
     }
 
@@ -83,7 +84,8 @@ public sealed class KafkaBroker : IAsyncDisposable
         var (output, error) = (Path.GetTempFileName(), Path.GetTempFileName());
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "exec \"$@\" >\"$0\" 2>\"$MILLRACE_ERROR\"", output, program, .. arguments])
+            using var process = Process.Start(
+                new ProcessStartInfo("bash", ["-c", "exec \"$@\" >\"$0\" 2>\"$MILLRACE_ERROR\"", output, program, .. arguments])
             {
                 Environment = { ["MILLRACE_ERROR"] = error },
             })!;

@@ -36,7 +36,8 @@ internal sealed partial class ClientLog(ILogger log)
         Message = "The engine is open on {Servers} as instance {Instance} (librdkafka {Library})")]
     public partial void Opened(string servers, string instance, string library);
 
-    [LoggerMessage(EventId = 605, Level = LogLevel.Warning, Message = "A transaction was ended without effect and is tried again: {Code}: {Reason}")]
+    [LoggerMessage(
+        EventId = 605, Level = LogLevel.Warning, Message = "A transaction was ended without effect and is tried again: {Code}: {Reason}")]
     public partial void Retried(ErrorCode code, string reason);
 
     [LoggerMessage(EventId = 606, Level = LogLevel.Warning,
@@ -66,6 +67,10 @@ internal sealed partial class ClientLog(ILogger log)
 
     [LoggerMessage(EventId = 613, Level = LogLevel.Warning, Message = "The member {Member} of {Group} lost its partitions")]
     public partial void MembershipLost(string member, string group);
+
+    [LoggerMessage(
+        EventId = 615, Level = LogLevel.Warning, Message = "The positions of partition {Partition} of {Group} were not committed again")]
+    public partial void NotRefreshed(string group, int partition, Exception failure);
 
     [LoggerMessage(EventId = 614, Level = LogLevel.Warning, Message = "A standby copy of partition {Partition} of {Group} begins again")]
     public partial void StandbyFailed(string group, int partition, Exception failure);

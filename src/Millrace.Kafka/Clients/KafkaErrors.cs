@@ -25,21 +25,25 @@ internal static class KafkaErrors
         ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition or ErrorCode.UnknownTopicId;
 
     /// <summary>A failure that callers see, with the code that programs may match.</summary>
-    public static MillraceException ToFailure(string what, Error error, Exception? inner = null) => ToFailure(what, error.Code, error.Reason, inner);
+    public static MillraceException ToFailure(string what, Error error, Exception? inner = null) =>
+        ToFailure(what, error.Code, error.Reason, inner);
 
     public static MillraceException ToFailure(string what, ErrorCode code, string reason, Exception? inner = null) => code switch
     {
         _ when IsNotAuthorized(code) => new MillraceException(FailureCodes.NotAuthorized,
             $"{what}: Kafka refuses it ({code}: {reason}). Grant this principal the right, or change the credentials.", inner),
-        _ when IsNoTopic(code) => new MillraceException(FailureCodes.TopicNotFound, $"{what}: there is no such topic or partition ({code}: {reason}).", inner),
+        _ when IsNoTopic(code) =>
+            new MillraceException(FailureCodes.TopicNotFound, $"{what}: there is no such topic or partition ({code}: {reason}).", inner),
         _ when IsTooLarge(code) => new MillraceException(FailureCodes.TooLarge,
             $"{what}: a record or batch is larger than Kafka takes ({code}: {reason}). See {nameof(KafkaOptions.RecordBytesMax)} and the " +
             "topic's max.message.bytes.", inner),
-        _ when IsProducerFenced(code) || IsMemberFenced(code) => new MillraceException(FailureCodes.Fenced, $"{what}: a newer owner took over ({code}: {reason}).", inner),
+        _ when IsProducerFenced(code) || IsMemberFenced(code) =>
+            new MillraceException(FailureCodes.Fenced, $"{what}: a newer owner took over ({code}: {reason}).", inner),
         ErrorCode.TopicAlreadyExists => new MillraceException(FailureCodes.TopicExists, $"{what}: {reason}", inner),
         ErrorCode.OffsetOutOfRange or ErrorCode.Local_AutoOffsetReset => new MillraceException(FailureCodes.OffsetOutOfRange,
             $"{what}: retention removed the records, or the offset was never there ({reason}).", inner),
-        ErrorCode.Local_BadMsg or ErrorCode.Local_BadCompression or ErrorCode.InvalidMsg => new MillraceException(FailureCodes.Corrupt, $"{what}: {code}: {reason}", inner),
+        ErrorCode.Local_BadMsg or ErrorCode.Local_BadCompression or ErrorCode.InvalidMsg =>
+            new MillraceException(FailureCodes.Corrupt, $"{what}: {code}: {reason}", inner),
         _ when IsRefusal(code) => new MillraceException(FailureCodes.NotSupported, $"{what}: Kafka refuses it ({code}: {reason}).", inner),
         _ => new MillraceException(FailureCodes.Unreachable, $"{what}: the brokers did not do it in time ({code}: {reason}).", inner),
     };

@@ -17,7 +17,8 @@ internal static class GroupTopics
         if (!TopicSpecification.IsValidName(Changelog.TopicOf(subscription.Group)))
         {
             throw new ArgumentException(
-                $"Group id '{subscription.Group}' is too long for Kafka: its topic '{Changelog.TopicOf(subscription.Group)}' has more than 249 characters.");
+                $"Group id '{subscription.Group}' is too long for Kafka: its topic '{Changelog.TopicOf(subscription.Group)}' has " +
+                "more than 249 characters.");
         }
 
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -25,7 +26,8 @@ internal static class GroupTopics
         {
             var topic = await engine.Topics.FindAsync(name, cancellation) ?? throw TopicCatalog.NotFound(name);
             if (!counts.TryAdd(name, topic.Partitions.Count))
-                throw new ArgumentException($"Group '{subscription.Group}' subscribes to a topic twice: {string.Join(", ", subscription.Topics)}.");
+                throw new ArgumentException(
+                    $"Group '{subscription.Group}' subscribes to a topic twice: {string.Join(", ", subscription.Topics)}.");
         }
 
         var first = subscription.Topics[0];
@@ -76,11 +78,12 @@ internal static class GroupTopics
         }
 
         if (found.Partitions.Count == partitions) return found.Id;
-        if (subscription.HasState || found.Partitions.Count > partitions)
+        if (!subscription.HasState && found.Partitions.Count > partitions) return found.Id; // those beyond stand for no topic
+        if (subscription.HasState)
         {
             throw new ArgumentException(
-                $"Group '{subscription.Group}' shares {found.Partitions.Count} partitions (those of '{name}'), but its topics have {partitions}. " +
-                "State stays with its partition, so the count cannot change: use another group.");
+                $"Group '{subscription.Group}' shares {found.Partitions.Count} partitions (those of '{name}'), but its topics have " +
+                $"{partitions}. State stays with its partition, so the count cannot change: use another group.");
         }
 
         await engine.Topics.GrowAsync(name, partitions, cancellation);

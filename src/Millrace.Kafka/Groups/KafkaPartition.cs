@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Millrace.Kafka.State;
+using Millrace.Kafka.Writing;
 
 namespace Millrace.Kafka.Groups;
 
@@ -103,7 +104,27 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     /// The positions that a commit sends. There is always one, changed or not: by it the coordinator checks the member, and by it the next
     /// owner learns that a transaction is still undecided.
     /// </summary>
-    public IEnumerable<TopicPosition> PositionsWith(Commit commit) => commit.Positions.Count > 0 ? commit.Positions : Positions.Take(1);
+    public IEnumerable<TopicPosition> PositionsWith(PendingCommit pending) => pending.IsRefresh ? Positions
+        : pending.Commit.Positions.Count > 0 ? pending.Commit.Positions
+        : Positions.Take(1);
+
+    /// <summary>
+    /// Commits the positions again as they are, so that the brokers do not forget them. Nobody waits for it: what fails here fails in the
+    /// next commit as well, or does not matter.
+    /// </summary>
+    public async Task RefreshAsync()
+    {
+        if (_isAborted || !IsOwned) return;
+        try
+        {
+            using var nothing = new Commit();
+            await Member.Engine.RefreshAsync(new PendingCommit(nothing, this, CancellationToken.None) { IsRefresh = true });
+        }
+        catch (MillraceException failure)
+        {
+            Member.Engine.Log.NotRefreshed(Group, Partition, failure);
+        }
+    }
 
     /// <summary>A commit is durable. The writer's thread.</summary>
     public void Committed(Commit commit, long changelogEnd)

@@ -31,7 +31,8 @@ internal sealed class Membership : GroupMember
     private bool _isAssigned; // and not paused yet; the polling thread only
     private volatile MillraceException? _failure;
 
-    public Membership(KafkaEngine engine, GroupSubscription subscription, IReadOnlyDictionary<string, int> topics, Guid changelogId, string memberId)
+    public Membership(
+        KafkaEngine engine, GroupSubscription subscription, IReadOnlyDictionary<string, int> topics, Guid changelogId, string memberId)
     {
         (Engine, Subscription, _topics, ChangelogId, MemberId) = (engine, subscription, topics, changelogId, memberId);
         Standbys = new Standbys(this);
@@ -58,6 +59,15 @@ internal sealed class Membership : GroupMember
 
     /// <summary>How many partitions the group shares.</summary>
     public int Partitions => _topics.Values.Max();
+
+    /// <summary>Commits all positions again, so that the brokers do not forget them.</summary>
+    public void Refresh()
+    {
+        lock (_gate)
+        {
+            foreach (var partition in _owned.Values) _ = partition.RefreshAsync();
+        }
+    }
 
     /// <summary>Whether a partition is this member's.</summary>
     public bool Owns(int partition)
@@ -129,7 +139,9 @@ internal sealed class Membership : GroupMember
         }
     }
 
-    /// <summary>The coordinator refused this member's data. Some refusals say that the membership is over, others that it moved on.</summary>
+    /// <summary>
+    /// The coordinator refused this member's data. Some refusals say that the membership is over, others that it moved on.
+    /// </summary>
     public void Refused(Error error)
     {
         if (error.Code is not (ErrorCode.UnknownMemberId or ErrorCode.FencedInstanceId or ErrorCode.FencedMemberEpoch)) return;
@@ -290,7 +302,8 @@ internal sealed class Membership : GroupMember
                 break;
             case Event.Revoked(var partitions):
                 foreach (var partition in partitions.Where(partition => !partition.IsPublished)) await ReleaseAsync(partition);
-                Publish(partitions.Where(partition => partition is { IsPublished: true, IsOwned: true }), owned => new AssignmentChange.Revoked(owned));
+                Publish(partitions.Where(partition => partition is { IsPublished: true, IsOwned: true }),
+                    owned => new AssignmentChange.Revoked(owned));
                 break;
             case Event.Lost(var partitions):
                 Publish(partitions.Where(partition => partition.IsPublished), owned => new AssignmentChange.Lost(owned));

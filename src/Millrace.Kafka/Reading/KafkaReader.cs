@@ -9,7 +9,8 @@ namespace Millrace.Kafka.Reading;
 /// </summary>
 internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long offset, int bytesMax) : PartitionReader
 {
-    // What a record costs in the queue beside its bytes: the objects that the client makes for it. It bounds memory, so about right will do.
+    // What a record costs in the queue beside its bytes: the objects that the client makes for it. It bounds memory, so about right will
+    // do.
     private const int RecordOverheadBytes = 200;
 
     private readonly Lock _gate = new(); // guards everything below

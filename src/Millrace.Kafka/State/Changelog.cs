@@ -51,8 +51,8 @@ internal static class Changelog
     }
 
     private static MillraceException Unknown(TopicPartition source, long offset, int kind) => new(FailureCodes.UnknownVersion,
-        $"The changelog {source} holds a record at offset {offset} of kind {kind} that this version does not know. Was it written by a newer " +
-        "version, or by another program?");
+        $"The changelog {source} holds a record at offset {offset} of kind {kind} that this version does not know. Was it written by a " +
+        "newer version, or by another program?");
 }
 
 /// <summary>One string per store name, however often it is read. Used by one reader only.</summary>

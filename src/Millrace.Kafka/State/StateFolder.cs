@@ -12,7 +12,8 @@ internal sealed class StateFolder : IDisposable
     public string InstanceId { get; }
 
     /// <summary>Opens the folder, if there is to be one, and makes it where it is missing.</summary>
-    /// <exception cref="MillraceException"><see cref="FailureCodes.DirectoryLocked"/>, or <see cref="FailureCodes.StorageFailed"/>.</exception>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.DirectoryLocked"/>, or <see
+    /// cref="FailureCodes.StorageFailed"/>.</exception>
     public static StateFolder Open(KafkaOptions options)
     {
         if (options.StateDirectory is not { } directory) return new StateFolder(null, options.InstanceId ?? Draw());
@@ -24,7 +25,8 @@ internal sealed class StateFolder : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new MillraceException(FailureCodes.StorageFailed, $"The state directory '{directory}' cannot be used: {failure.Message}", failure);
+            throw new MillraceException(
+                FailureCodes.StorageFailed, $"The state directory '{directory}' cannot be used: {failure.Message}", failure);
         }
     }
 
@@ -40,7 +42,8 @@ internal sealed class StateFolder : IDisposable
         catch (IOException failure) when (failure is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
         {
             throw new MillraceException(FailureCodes.DirectoryLocked,
-                $"The state directory '{directory}' is in use by another process: end it, or give this one a directory of its own.", failure);
+                $"The state directory '{directory}' is in use by another process: end it, or give this one a directory of its own.",
+                failure);
         }
     }
 

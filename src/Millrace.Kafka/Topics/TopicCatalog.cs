@@ -5,7 +5,9 @@ using Millrace.Kafka.Clients;
 
 namespace Millrace.Kafka.Topics;
 
-/// <summary>The topics as the brokers have them. Partition counts and ids are remembered, offsets are always asked for. Thread safe.</summary>
+/// <summary>
+/// The topics as the brokers have them. Partition counts and ids are remembered, offsets are always asked for. Thread safe.
+/// </summary>
 internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Requests requests)
 {
     /// <summary>
@@ -261,7 +263,8 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
             (starts[partition].Offset.Value, ends[partition].Offset.Value, Math.Max(0, ends[partition].LeaderEpoch ?? 0)))];
     }
 
-    private async Task<Dictionary<TopicPartition, TopicPartitionOffset>> ListAsync(IReadOnlyList<TopicPartition> partitions, OffsetSpec spec)
+    private async Task<Dictionary<TopicPartition, TopicPartitionOffset>> ListAsync(
+        IReadOnlyList<TopicPartition> partitions, OffsetSpec spec)
     {
         var ask = partitions.Select(partition => new TopicPartitionOffsetSpec
         {

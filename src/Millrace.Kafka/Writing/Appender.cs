@@ -82,7 +82,9 @@ internal sealed class Appender(ClientFactory clients, ClientLog log) : IDisposab
         }
     }
 
-    /// <summary>A fatal error ends a producer; the next append makes another. This runs on the old one's thread, so another disposes it.</summary>
+    /// <summary>
+    /// A fatal error ends a producer; the next append makes another. This runs on the old one's thread, so another disposes it.
+    /// </summary>
     private void Renew(Error error)
     {
         IProducer<byte[]?, byte[]?>? old;

@@ -18,6 +18,9 @@ internal sealed class PendingCommit(Commit commit, KafkaPartition? owner, Cancel
 
     public CancellationToken Cancellation { get; } = cancellation;
 
+    /// <summary>Whether it only commits the owner's positions again: then its failure is nobody's.</summary>
+    public bool IsRefresh { get; init; }
+
     public Task<CommitResult> Answer => _answer.Task;
 
     /// <summary>About how many bytes it sends.</summary>
@@ -52,7 +55,7 @@ internal sealed class PendingCommit(Commit commit, KafkaPartition? owner, Cancel
     /// <summary>Answers; after a failure the owner's later commits fail too, until it restores.</summary>
     public void Fail(Exception failure)
     {
-        Owner?.Abort();
+        if (!IsRefresh) Owner?.Abort();
         _answer.TrySetException(failure);
     }
 

@@ -6,8 +6,8 @@ using Millrace.Kafka.Topics;
 namespace Millrace.Kafka.Writing;
 
 /// <summary>
-/// The one transactional producer of an engine instance, or of one named <see cref="Producer"/>: one thread that takes all commits that wait
-/// into one transaction, in their order, and answers them together. What fails is retried, taken out, looked up or given up as
+/// The one transactional producer of an engine instance, or of one named <see cref="Producer"/>: one thread that takes all commits that
+/// wait into one transaction, in their order, and answers them together. What fails is retried, taken out, looked up or given up as
 /// docs/internals/kafka.md says; nobody hears of success before the transaction is committed.
 /// </summary>
 internal sealed class TransactionWriter : IDisposable
@@ -72,8 +72,7 @@ internal sealed class TransactionWriter : IDisposable
         {
             // The edge of the thread: what is not understood ends the writing, and everyone hears why.
             _context.Log.WriterFailed(failure);
-            _failure = failure as MillraceException ?? new MillraceException(
-                FailureCodes.Stopped, $"The engine stopped writing to Kafka: {failure.Message}", failure);
+            _failure = new MillraceException(FailureCodes.Stopped, $"The engine stopped writing to Kafka: {failure.Message}", failure);
             _waiting.Writer.TryComplete();
         }
 
@@ -191,7 +190,7 @@ internal sealed class TransactionWriter : IDisposable
         if (_stop.IsCancellationRequested) throw Requests.Stopped();
         pending.Owner?.Demand();
         foreach (var batch in pending.Commit.Batches) _context.Topics.Demand(batch.Target);
-        foreach (var position in pending.Commit.Positions) _context.Topics.Demand(new TopicPartition(position.Topic, pending.Owner!.Partition));
+        foreach (var (topic, _) in pending.Commit.Positions) _context.Topics.Demand(new TopicPartition(topic, pending.Owner!.Partition));
     }
 
     /// <summary>A topic is not as it is remembered: commits to one that is gone are refused next, and the others tried again.</summary>

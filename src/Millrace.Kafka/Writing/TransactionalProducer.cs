@@ -13,13 +13,16 @@ namespace Millrace.Kafka.Writing;
 /// <param name="isRival">Whether another producer that takes the id over ends this one for good.</param>
 internal sealed class TransactionalProducer(WriterContext context, string transactionalId, bool isRival) : IDisposable
 {
-    /// <summary>How often in a row a producer may find itself fenced before it is clear that another process has its id.</summary>
-    private const int FencedInARowMax = 5;
+    /// <summary>
+    /// How often a producer may find itself fenced within two transaction time-outs before it is clear that another process has its id:
+    /// the broker by itself fences a producer once in a time-out at most.
+    /// </summary>
+    private const int FencedMax = 5;
 
     private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(5);
 
     private IProducer<byte[]?, byte[]?>? _producer;
-    private int _fencedInARow;
+    private readonly Queue<long> _fenced = []; // when, by the clock's timestamps
     private bool _isFenced;
 
     /// <summary>Takes the id over, and ends what an earlier producer of it left open.</summary>
@@ -56,7 +59,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         var isEnding = false;
         try
         {
-            if (_isFenced) return new TransactionOutcome.Refused(null, new Error(ErrorCode.ProducerFenced, "a newer producer has the name"));
+            if (_isFenced) return new TransactionOutcome.Refused(null, new Error(ErrorCode.ProducerFenced, "a newer one has the name"));
             if (_producer is null) Open();
             _producer!.BeginTransaction();
             foreach (var pending in group)
@@ -71,7 +74,6 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
 
             isEnding = true;
             Repeat(() => _producer.CommitTransaction(CallTime));
-            _fencedInARow = 0;
             return new TransactionOutcome.Committed();
         }
         catch (KafkaTxnRequiresAbortException failure)
@@ -127,7 +129,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         var positions = new Dictionary<Confluent.Kafka.TopicPartition, Confluent.Kafka.TopicPartitionOffset>();
         foreach (var pending in group)
         {
-            foreach (var (topic, offset) in pending.Owner!.PositionsWith(pending.Commit))
+            foreach (var (topic, offset) in pending.Owner!.PositionsWith(pending))
             {
                 var partition = new Confluent.Kafka.TopicPartition(topic, pending.Owner.Partition);
                 positions[partition] = new Confluent.Kafka.TopicPartitionOffset(partition, offset);
@@ -183,7 +185,8 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     {
         foreach (var pending in group)
         {
-            if (pending.Refusal is { } refusal && KafkaErrors.IsRefusal(refusal.Code)) return new TransactionOutcome.Refused(pending, refusal);
+            if (pending.Refusal is { } refusal && KafkaErrors.IsRefusal(refusal.Code))
+                return new TransactionOutcome.Refused(pending, refusal);
         }
 
         return KafkaErrors.IsRefusal(error.Code) ? new TransactionOutcome.Refused(null, error) : new TransactionOutcome.Aborted(error);
@@ -223,10 +226,12 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     {
         _isFenced = isRival;
         if (isRival) return true;
-        if (++_fencedInARow < FencedInARowMax) return false;
-        throw new MillraceException(FailureCodes.Fenced,
-            $"Another process uses the transactional id '{transactionalId}' at the same time ({error.Reason}). Give each process an instance id or a " +
-            "state directory of its own.");
+        _fenced.Enqueue(context.Options.Time.GetTimestamp());
+        while (Elapsed(_fenced.Peek()) > context.Options.TransactionTimeout * 2) _fenced.Dequeue();
+        if (_fenced.Count < FencedMax) return false;
+        throw new MillraceException(FailureCodes.Stopped,
+            $"Another process uses the transactional id '{transactionalId}' at the same time ({error.Reason}). Give each process an " +
+            "instance id or a state directory of its own.");
     }
 
     private void Drop(Error error)
