@@ -28,6 +28,15 @@ public sealed record RocksDbOptions
     /// <summary>How many files one store keeps open: 20 to 1,000,000, 256 by default. Their sizes are some 64 MiB.</summary>
     public int OpenFilesMax { get; init; } = 256;
 
+    /// <summary>
+    /// How long a change waits while files cannot be written or sorted as fast as state changes, before it fails with
+    /// <see cref="FailureCodes.Throttled"/>: 1 ms to 1 hour, 1 minute by default.
+    /// </summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The clock of <see cref="StallTimeout"/>. The system's by default.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Where <see cref="StateStore.SaveAsync"/> waits for the disk. The thread pool by default.</summary>
     public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 
@@ -45,6 +54,9 @@ public sealed record RocksDbOptions
             throw new ArgumentException($"RocksDbOptions.{nameof(Compression)} is {Compression}; {possible} are possible.");
         }
 
+        if (StallTimeout < TimeSpan.FromMilliseconds(1) || StallTimeout > TimeSpan.FromHours(1))
+            throw new ArgumentException($"RocksDbOptions.{nameof(StallTimeout)} is {StallTimeout}; 1 ms to 1 hour is possible.");
+        ArgumentNullException.ThrowIfNull(Time);
         ArgumentNullException.ThrowIfNull(Scheduler);
         ArgumentNullException.ThrowIfNull(Logger);
     }

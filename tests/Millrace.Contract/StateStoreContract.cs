@@ -323,7 +323,7 @@ public abstract class StateStoreContract : IDisposable
         var names = Directory.Exists(PathOf("copy")) ? Directory.GetFiles(PathOf("copy")).Select(path => Path.GetFileName(path)!) : [];
         foreach (var name in names)
         {
-            for (var turn = 0; turn < (damage == "flipped" ? 10 : 1); turn++)
+            for (var turn = 0; turn < (damage == "flipped" ? 4 : 1); turn++)
             {
                 var copy = $"{name}-{turn}";
                 Duplicate("copy", copy);
@@ -382,16 +382,16 @@ public abstract class StateStoreContract : IDisposable
         Directory.CreateDirectory(PathOf(from));
         for (var attempt = 0; attempt < 1_000; attempt++)
         {
-            var before = FilesOf(from);
             Directory.CreateDirectory(PathOf(to));
             try
             {
+                var before = FilesOf(from);
                 foreach (var file in Directory.GetFiles(PathOf(from))) File.Copy(file, Path.Combine(PathOf(to), Path.GetFileName(file)));
                 if (before.SequenceEqual(FilesOf(from))) return;
             }
             catch (FileNotFoundException)
             {
-                // It was removed between being listed and being copied.
+                // It was removed after it was listed.
             }
 
             Directory.Delete(PathOf(to), recursive: true);

@@ -3,8 +3,8 @@ using System.Text;
 namespace Millrace.Contract;
 
 /// <summary>
-/// What a <see cref="StateStore"/> should hold, and what it held at every position before: a few sorted dictionaries, and random changes for
-/// both. Contents are compared as texts, one per entry, so that a difference can be read.
+/// What a <see cref="StateStore"/> should hold, and what it held at every position before: a dictionary, and random changes for both.
+/// Contents are compared as texts, one per entry, so that a difference can be read.
 /// </summary>
 public sealed class StateStoreModel(Random random)
 {

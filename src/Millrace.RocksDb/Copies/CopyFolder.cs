@@ -22,7 +22,7 @@ internal sealed class CopyFolder(string path, SharedParts shared)
         if (!File.Exists(System.IO.Path.Combine(path, CurrentName))) return (Begin(), 0);
         var (database, position, complaint) = TryOpen(changelogId);
         if (database is not null) return (database, position);
-        shared.Logger.ThrownAway(path, complaint);
+        shared.Options.Logger.ThrownAway(path, complaint);
         return (Begin(), 0);
     }
 
@@ -31,9 +31,10 @@ internal sealed class CopyFolder(string path, SharedParts shared)
     {
         try
         {
-            // RocksDB removes its own files and nothing else, and only if no one has them open. The mark goes last: it must not be
-            // missing while a damaged database is there.
-            Native.Instance.rocksdb_destroy_db(shared.Database.Handle, path);
+            // RocksDB removes its own files, the directory if nothing else is in it, and only if no one has them open. The mark goes last:
+            // it must not be missing while a damaged database is there.
+            Directory.CreateDirectory(path);
+            using (var name = new RocksSafePath(path)) Native.Instance.rocksdb_destroy_db(shared.Database.Handle, name.Handle);
             Directory.CreateDirectory(path);
             File.Delete(_condemned);
             return Database.Open(shared.Database, path);
@@ -58,7 +59,7 @@ internal sealed class CopyFolder(string path, SharedParts shared)
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            shared.Logger.NotCondemned(path, failure);
+            shared.Options.Logger.NotCondemned(path, failure);
         }
     }
 

@@ -48,5 +48,13 @@ internal static class NativeFailure
         return new MillraceException(code, $"The copy of state in {directory} {doing} ({cause.Message}). {hint}", cause);
     }
 
+    /// <summary>Whether a write was refused only because RocksDB has to catch up.</summary>
+    public static bool IsStall(string text) => text == "Result incomplete: Write stall";
+
+    /// <summary>The failure of a write that was refused for too long.</summary>
+    public static MillraceException Stalled(string directory, TimeSpan waited, RocksDbException cause) =>
+        new(FailureCodes.Throttled, $"The copy of state in {directory} took no change for {waited} ({cause.Message}). " +
+            "The disk is too slow for what changes, or too full to sort files; nothing is lost, since the changelog holds it all.", cause);
+
     private static bool Has(string text, string[] words) => Array.Exists(words, word => text.Contains(word, StringComparison.Ordinal));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using RocksDbSharp;
 using Database = RocksDbSharp.RocksDb;
 
@@ -31,6 +32,23 @@ internal sealed class RocksDbStateStore : StateStore
         new(new CopyFolder(directory, shared), shared, source.ChangelogId);
 
     public override long Position => Volatile.Read(ref _position);
+
+    /// <summary>How many bytes of changes are in memory.</summary>
+    internal long BufferBytes
+    {
+        get
+        {
+            var database = BeginUse();
+            try
+            {
+                return long.Parse(database.GetProperty("rocksdb.cur-size-all-mem-tables"), CultureInfo.InvariantCulture);
+            }
+            finally
+            {
+                EndUse();
+            }
+        }
+    }
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
     {
@@ -95,7 +113,7 @@ internal sealed class RocksDbStateStore : StateStore
             Span<byte> header = stackalloc byte[CopyHeader.Length];
             new CopyHeader(_changelogId, position).Write(header);
             batch.Put(StateKey.Header, header);
-            database.Write(batch, _shared.Write);
+            Write(database, batch);
             Volatile.Write(ref _position, position);
         }
         catch (RocksDbException failure)
@@ -128,7 +146,7 @@ internal sealed class RocksDbStateStore : StateStore
     }
 
     public override ValueTask SaveAsync(CancellationToken cancellation = default) =>
-        new(Task.Factory.StartNew(Save, cancellation, TaskCreationOptions.DenyChildAttach, _shared.Scheduler));
+        new(Task.Factory.StartNew(Save, cancellation, TaskCreationOptions.DenyChildAttach, _shared.Options.Scheduler));
 
     public override void Dispose()
     {
@@ -175,6 +193,29 @@ internal sealed class RocksDbStateStore : StateStore
         finally
         {
             EndUse();
+        }
+    }
+
+    /// <summary>Writes as soon as there is room for it: while buffers are full or files are too many, RocksDB must catch up.</summary>
+    private void Write(Database database, WriteBatch batch)
+    {
+        var (time, waiting) = (_shared.Options.Time, new SpinWait());
+        var since = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                database.Write(batch, _shared.Write);
+                return;
+            }
+            catch (RocksDbException failure) when (NativeFailure.IsStall(failure.Message))
+            {
+                if (time.GetElapsedTime(since) > _shared.Options.StallTimeout)
+                    throw NativeFailure.Stalled(_folder.Path, _shared.Options.StallTimeout, failure);
+            }
+
+            // Yields at first, then sleeps for a millisecond at a time.
+            waiting.SpinOnce();
         }
     }
 

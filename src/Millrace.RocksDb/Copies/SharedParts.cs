@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using RocksDbSharp;
 
 namespace Millrace.RocksDb.Copies;
@@ -14,6 +13,12 @@ internal sealed class SharedParts
     /// <summary>One buffer fills while one is written.</summary>
     private const int WriteBuffersMax = 2;
 
+    /// <summary>
+    /// Above so many files that are not sorted into the others yet, changes wait. That, and full buffers, are the only reasons: RocksDB's
+    /// slowing down, a wait per write, would be drawn out by asking again.
+    /// </summary>
+    private const int Level0FilesMax = 36;
+
     /// <summary>RocksDB's own log, in the directory beside the data: one file, warnings only.</summary>
     private const int LogBytesMax = 1 << 20;
 
@@ -21,7 +26,7 @@ internal sealed class SharedParts
 
     public SharedParts(RocksDbOptions options)
     {
-        (Logger, Scheduler) = (options.Logger, options.Scheduler);
+        Options = options;
         _cache = Cache.CreateLru((ulong)options.BlockCacheBytesMax);
 
         // Indexes and filters are counted in the cache, too: else memory would grow with the state.
@@ -36,6 +41,10 @@ internal sealed class SharedParts
             .SetCompression((Compression)options.Compression)
             .SetWriteBufferSize((ulong)options.WriteBufferBytesMax)
             .SetMaxWriteBufferNumber(WriteBuffersMax)
+            .SetLevel0SlowdownWritesTrigger(Level0FilesMax)
+            .SetLevel0StopWritesTrigger(Level0FilesMax)
+            .SetSoftPendingCompactionBytesLimit(0)
+            .SetHardPendingCompactionBytesLimit(0)
             .SetMaxOpenFiles(options.OpenFilesMax)
             .SetInfoLogLevel(InfoLogLevel.Warn)
             .SetMaxLogFileSize(LogBytesMax)
@@ -45,6 +54,8 @@ internal sealed class SharedParts
         // Disposing saves nothing, and so does not wait for the disk.
         Native.Instance.rocksdb_options_set_avoid_flush_during_shutdown(Database.Handle, 1);
         Native.Instance.rocksdb_options_set_stats_persist_period_sec(Database.Handle, 0);
+        Native.Instance.rocksdb_writeoptions_set_no_slowdown(Write.Handle, 1);
+        Native.Instance.rocksdb_flushoptions_set_allow_write_stall(Flush.Handle, 1);
     }
 
     public DbOptions Database { get; }
@@ -55,13 +66,15 @@ internal sealed class SharedParts
     /// No write-ahead log: the changelog is that. What was not flushed when the process ends is not there afterwards, and since there is
     /// one column family, whose buffers are flushed whole and in order, what is there is everything up to one write.
     /// </summary>
+    /// <remarks>
+    /// No slowdown, too: a write that would have to wait fails at once, and is tried again here. One that waits inside of RocksDB may wait
+    /// for ever, if the disk becomes full meanwhile (seen with 11.12.0).
+    /// </remarks>
     public WriteOptions Write { get; } = new WriteOptions().DisableWal(1);
 
     public FlushOptions Flush { get; } = new FlushOptions().SetWaitForFlush(true);
 
-    public ILogger Logger { get; }
-
-    public TaskScheduler Scheduler { get; }
+    public RocksDbOptions Options { get; }
 
     public long CacheBytes => (long)_cache.GetUsage();
 
