@@ -71,6 +71,8 @@ public sealed class KafkaEngine : Engine
 
     internal StateLeases States { get; }
 
+    internal WriterContext Context => _context;
+
     internal bool IsStopped => _stopping.IsCancellationRequested;
 
     /// <summary>

@@ -58,10 +58,16 @@ public sealed class KafkaBroker : IAsyncDisposable
     public Task KillAsync() => RunAsync("stop", [_directory, "--kill"]);
 
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
-    public static async Task<string> ToolAsync(params string[] arguments)
+    /// <param name="arguments">The class and its arguments.</param>
+    public static Task<string> ToolAsync(params string[] arguments) => ToolWithInputAsync("/dev/null", arguments);
+
+    /// <summary>Runs one of Kafka's own command-line classes with a file as its standard input.</summary>
+    /// <param name="input">The file.</param>
+    /// <param name="arguments">The class and its arguments.</param>
+    public static async Task<string> ToolWithInputAsync(string input, params string[] arguments)
     {
-        var (code, output, error) = await ExecuteAsync(
-            Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool"), arguments);
+        var tool = Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool");
+        var (code, output, error) = await ExecuteAsync(tool, arguments, input);
         return code == 0 ? output : throw new InvalidOperationException($"tool {string.Join(' ', arguments)} ended with {code}: {error}");
     }
 
@@ -78,16 +84,17 @@ public sealed class KafkaBroker : IAsyncDisposable
         if (code != 0) throw new InvalidOperationException($"{script} {string.Join(' ', arguments)} ended with {code}: {output} {error}");
     }
 
-    private static async Task<(int Code, string Output, string Error)> ExecuteAsync(string program, string[] arguments)
+    private static async Task<(int Code, string Output, string Error)> ExecuteAsync(
+        string program, string[] arguments, string input = "/dev/null")
     {
         // What the script leaves running inherits its streams, so they are files: reading a pipe to its end would wait for the broker.
         var (output, error) = (Path.GetTempFileName(), Path.GetTempFileName());
         try
         {
-            using var process = Process.Start(
-                new ProcessStartInfo("bash", ["-c", "exec \"$@\" >\"$0\" 2>\"$MILLRACE_ERROR\"", output, program, .. arguments])
+            const string redirect = "exec \"$@\" >\"$0\" 2>\"$MILLRACE_ERROR\" <\"$MILLRACE_INPUT\"";
+            using var process = Process.Start(new ProcessStartInfo("bash", ["-c", redirect, output, program, .. arguments])
             {
-                Environment = { ["MILLRACE_ERROR"] = error },
+                Environment = { ["MILLRACE_ERROR"] = error, ["MILLRACE_INPUT"] = input },
             })!;
             await process.WaitForExitAsync();
             return (process.ExitCode, await File.ReadAllTextAsync(output), await File.ReadAllTextAsync(error));

@@ -3,14 +3,14 @@ using Millrace.Contract;
 namespace Millrace.Kafka.Tests;
 
 /// <summary>A Kafka engine per test, all on one broker.</summary>
-internal sealed class BrokerHost(KafkaOptions? options = null) : EngineHost
+internal sealed class BrokerHost(Func<KafkaOptions>? options = null) : EngineHost
 {
     public override bool CanCrash => false;
 
     public override bool HasDenseOffsets => false;
 
     public override async ValueTask<Engine> OpenAsync(CancellationToken cancellation) =>
-        await KafkaEngine.OpenAsync(options ?? TestBroker.Options, cancellation);
+        await KafkaEngine.OpenAsync(options?.Invoke() ?? TestBroker.Options, cancellation);
 
     public override ValueTask CrashAsync(Engine engine) => throw new NotSupportedException();
 
@@ -75,4 +75,20 @@ public sealed class KafkaConcurrencyContract : ConcurrencyContract
 public sealed class KafkaModelContract : ModelContract
 {
     protected override EngineHost CreateHost() => new BrokerHost();
+}
+
+/// <summary>The broker's own group protocol (KIP-848).</summary>
+internal static class ConsumerProtocol
+{
+    public static BrokerHost Host() => new(() => TestBroker.Options with { GroupProtocol = GroupProtocol.Consumer });
+}
+
+public sealed class ConsumerProtocolGroupContract : GroupContract
+{
+    protected override EngineHost CreateHost() => ConsumerProtocol.Host();
+}
+
+public sealed class ConsumerProtocolConcurrencyContract : ConcurrencyContract
+{
+    protected override EngineHost CreateHost() => ConsumerProtocol.Host();
 }

@@ -35,7 +35,8 @@ public sealed class TestBroker : IAsyncLifetime
     {
         s_address = KafkaBroker.Named;
         if (s_address is not null || !KafkaBroker.CanStart) return;
-        _broker = await KafkaBroker.StartAsync();
+        _broker = await KafkaBroker.StartAsync(
+            "group.consumer.min.heartbeat.interval.ms=50", "group.consumer.heartbeat.interval.ms=100");
         s_address = _broker.Address;
     }
 

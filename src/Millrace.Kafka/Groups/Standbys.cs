@@ -13,13 +13,10 @@ internal sealed class Standbys(Membership member) : IAsyncDisposable
     private readonly Dictionary<int, Standby> _standbys = [];
     private bool _isEnded;
 
-    /// <summary>How many partitions have a copy here.</summary>
-    public int Count
+    /// <summary>Up to where the copy of a partition goes; null when there is none.</summary>
+    public long? PositionOf(int partition)
     {
-        get
-        {
-            lock (_gate) return _standbys.Count;
-        }
+        lock (_gate) return _standbys.TryGetValue(partition, out var standby) ? standby.Position : null;
     }
 
     /// <summary>What the member owns has changed: every other partition shall have a copy.</summary>
@@ -73,6 +70,7 @@ internal sealed class Standby
     private readonly int _partition;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task<StateLease?> _following;
+    private volatile StateStore? _store;
 
     public Standby(Membership member, int partition)
     {
@@ -80,6 +78,9 @@ internal sealed class Standby
         _following = Task.Factory.StartNew(
             FollowAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default).Unwrap();
     }
+
+    /// <summary>The offset in the changelog up to which changes are in the copy.</summary>
+    public long Position => _store?.Position ?? 0;
 
     public bool HasEnded => _following.IsCompleted;
 
@@ -100,6 +101,7 @@ internal sealed class Standby
             var engine = _member.Engine;
             lease = await engine.States.TryOpenAsync(_member.Group, _partition, _member.ChangelogId);
             if (lease is null) return null;
+            _store = lease.Store;
             var changelog = new TopicPartition(Changelog.TopicOf(_member.Group), _partition);
             var changes = new ChangelogReader(changelog);
             using var reader = await engine.OpenChangelogAsync(changelog, lease.Store, _stop.Token);

@@ -4,12 +4,13 @@ using Millrace.Kafka.Clients;
 namespace Millrace.Kafka.State;
 
 /// <summary>
-/// Keyed state in memory, with a copy in one file when there is a directory. Values are arrays that are never written again, so readers
-/// need no lock.
+/// Keyed state in memory, with a copy in one file when there is a directory. Values are arrays that are never written again, so reading a
+/// key needs no lock; scanning waits for changes that are being made.
 /// </summary>
 internal sealed class MemoryStateStore : StateStore
 {
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<byte[], byte[]>> _stores = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new(); // held while changes are made, and while all entries are looked at
     private readonly StateStoreSource _source;
     private readonly ClientLog _log;
     private long _position;
@@ -51,17 +52,24 @@ internal sealed class MemoryStateStore : StateStore
     {
         if (!_stores.TryGetValue(store, out var entries)) return [];
         var scanned = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>(entries.Count);
-        foreach (var (key, value) in entries) scanned.Add(new(key, value));
+        lock (_gate)
+        {
+            foreach (var (key, value) in entries) scanned.Add(new(key, value));
+        }
+
         scanned.Sort(static (one, other) => one.Key.Span.SequenceCompareTo(other.Key.Span));
         return scanned;
     }
 
     public override void Apply(IReadOnlyList<StateChange> changes, long position)
     {
-        foreach (var (store, key, value) in changes)
+        lock (_gate)
         {
-            if (value is not null) Put(store, key, value);
-            else if (_stores.TryGetValue(store, out var entries)) entries.TryRemove(key, out _);
+            foreach (var (store, key, value) in changes)
+            {
+                if (value is not null) Put(store, key, value);
+                else if (_stores.TryGetValue(store, out var entries)) entries.TryRemove(key, out _);
+            }
         }
 
         Volatile.Write(ref _position, position);
@@ -69,8 +77,9 @@ internal sealed class MemoryStateStore : StateStore
 
     public override void Clear()
     {
-        _stores.Clear();
+        lock (_gate) _stores.Clear();
         Volatile.Write(ref _position, 0);
+        if (_source.Directory is { } directory && Directory.Exists(directory)) File.Delete(Snapshot.FileIn(directory));
     }
 
     /// <summary>

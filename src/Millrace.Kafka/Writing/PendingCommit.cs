@@ -32,6 +32,9 @@ internal sealed class PendingCommit(Commit commit, KafkaPartition? owner, Cancel
     /// <summary>Why the brokers refused one of its records, if they said so of a record that was asked about.</summary>
     public Confluent.Kafka.Error? Refusal { get; private set; }
 
+    /// <summary>Whether it sent records of which none was reported delivered: then its transaction's end was never asked for.</summary>
+    public bool IsUndelivered => Witness is null && (Commit.Batches.Count > 0 || Commit.Changes.Count > 0);
+
     /// <summary>A record whose offset is known, to look later whether its transaction happened.</summary>
     public (TopicPartition Source, long Offset)? Witness { get; private set; }
 

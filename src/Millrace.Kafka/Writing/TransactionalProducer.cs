@@ -213,7 +213,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
                 : new TransactionOutcome.Aborted(error);
         }
 
-        if (!isEnding) return new TransactionOutcome.Aborted(error);
+        if (!isEnding || group.Any(pending => pending.IsUndelivered)) return new TransactionOutcome.Aborted(error);
         if (group.Select(pending => pending.Witness).FirstOrDefault(witness => witness is not null) is not { } record)
             return new TransactionOutcome.Unknown(error);
         if (Witnesses.HasHappened(context, record.Source, record.Offset) is not { } happened) return new TransactionOutcome.Unknown(error);
