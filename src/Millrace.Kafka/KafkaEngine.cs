@@ -343,6 +343,10 @@ public sealed class KafkaEngine : Engine
                 return await Admin.DescribeClusterAsync(new Confluent.Kafka.Admin.DescribeClusterOptions { RequestTimeout = timeout });
             }, cancellation, Options.ConnectTimeout);
         }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable && KafkaErrors.IsNotAuthorized(Log.LastErrorCode))
+        {
+            throw KafkaErrors.ToFailure(what, Log.LastErrorCode, Log.LastError, failure);
+        }
         catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable)
         {
             throw new MillraceException(FailureCodes.Unreachable,

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Millrace.Contract;
 
@@ -10,10 +11,19 @@ internal sealed class LogBook : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<(int Id, string Text, IReadOnlyDictionary<string, object?> Values)> _entries = new();
 
+    private readonly Channel<bool> _added = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
     public IEnumerable<string> Texts => _entries.Select(entry => entry.Text);
 
     public IReadOnlyList<IReadOnlyDictionary<string, object?>> Of(int id) =>
         [.. _entries.Where(entry => entry.Id == id).Select(entry => entry.Values)];
+
+    /// <summary>Waits until an entry of that id is there that fulfils a condition.</summary>
+    public async Task UntilAsync(int id, Func<IReadOnlyDictionary<string, object?>, bool> isMet, CancellationToken cancellation)
+    {
+        while (!Of(id).Any(isMet)) await _added.Reader.ReadAsync(cancellation);
+    }
 
     public ILogger CreateLogger(string categoryName) => this;
 
@@ -35,6 +45,7 @@ internal sealed class LogBook : ILoggerFactory, ILogger
     {
         var values = (state as IReadOnlyList<KeyValuePair<string, object?>> ?? []).ToDictionary(pair => pair.Key, pair => pair.Value);
         _entries.Enqueue((eventId.Id, $"{formatter(state, exception)} {exception}", values));
+        _added.Writer.TryWrite(true);
     }
 }
 

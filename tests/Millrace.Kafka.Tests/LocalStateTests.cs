@@ -3,7 +3,7 @@ namespace Millrace.Kafka.Tests;
 /// <summary>Copies of state on this machine: what a restart reads, and what a take-over does.</summary>
 public sealed class LocalStateTests : EngineRig
 {
-    private const int RestoredEvent = 609;
+    private const int RestoredEvent = 609, StandbyEvent = 616;
 
     [Theory]
     [InlineData(true, 1)]
@@ -57,8 +57,7 @@ public sealed class LocalStateTests : EngineRig
         for (var number = 0; number < 40; number++) await PutAsync(owned, ($"{number:00}", "1"));
 
         var member = await other.JoinAsync();
-        var copies = ((Groups.Membership)member.Member).Standbys;
-        await WaitAsync(() => copies.PositionOf(0) is > 40 || !member.Owned.IsEmpty);
+        await Book.UntilAsync(StandbyEvent, values => values["Offset"] is long and > 40, Cancellation);
         await one.DisposeAsync();
         await other.UntilOwnedAsync(1);
 
@@ -94,11 +93,5 @@ public sealed class LocalStateTests : EngineRig
         var member = await group.JoinAsync();
         await group.UntilOwnedAsync(1);
         return member.Owned[0];
-    }
-
-    /// <summary>What another thread brings about without telling; the deadline ends a wait for what never comes.</summary>
-    private async Task WaitAsync(Func<bool> isReached)
-    {
-        while (!isReached()) await Task.Delay(1, Cancellation);
     }
 }

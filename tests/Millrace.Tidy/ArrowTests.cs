@@ -10,6 +10,7 @@ public sealed class ArrowTests
         ["Millrace"] = [],
         ["Millrace.Log"] = ["Millrace"],
         ["Millrace.Messaging"] = ["Millrace"],
+        ["Millrace.Kafka"] = ["Millrace"],
         ["Millrace.RocksDb"] = ["Millrace"],
     };
 

@@ -11,6 +11,7 @@ internal static class Repository
     public static IReadOnlyList<System.Reflection.Assembly> Assemblies { get; } =
     [
         typeof(Engine).Assembly,
+        typeof(Kafka.KafkaEngine).Assembly,
         typeof(Log.LogEngine).Assembly,
         typeof(Messaging.Handlers).Assembly,
         typeof(RocksDb.RocksDbStateStores).Assembly,

@@ -8,6 +8,9 @@ internal sealed partial class ClientLog(ILogger log)
 {
     private volatile Error? _lastError;
 
+    /// <summary>The code of that error.</summary>
+    public ErrorCode LastErrorCode => _lastError?.Code ?? ErrorCode.NoError;
+
     /// <summary>The last error that a client reported by itself, for messages about brokers that do not answer.</summary>
     public string LastError => _lastError?.Reason ?? "no broker said why";
 
@@ -71,6 +74,14 @@ internal sealed partial class ClientLog(ILogger log)
     [LoggerMessage(
         EventId = 615, Level = LogLevel.Warning, Message = "The positions of partition {Partition} of {Group} were not committed again")]
     public partial void NotRefreshed(string group, int partition, Exception failure);
+
+    [LoggerMessage(
+        EventId = 616, Level = LogLevel.Debug, Message = "The standby copy of partition {Partition} of {Group} is at offset {Offset}")]
+    public partial void StandbyAt(string group, int partition, long offset);
+
+    [LoggerMessage(
+        EventId = 617, Level = LogLevel.Error, Message = "The copy of the state of partition {Partition} of {Group} cannot be changed")]
+    public partial void NotApplied(string group, int partition, Exception failure);
 
     [LoggerMessage(EventId = 614, Level = LogLevel.Warning, Message = "A standby copy of partition {Partition} of {Group} begins again")]
     public partial void StandbyFailed(string group, int partition, Exception failure);

@@ -50,7 +50,8 @@ internal static class KafkaErrors
 
     private static bool IsTooLarge(ErrorCode code) => code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge;
 
-    private static bool IsNotAuthorized(ErrorCode code) => code is
+    /// <summary>The brokers know who asks, or do not believe it, and refuse.</summary>
+    public static bool IsNotAuthorized(ErrorCode code) => code is
         ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed
         or ErrorCode.TransactionalIdAuthorizationFailed or ErrorCode.SaslAuthenticationFailed or ErrorCode.Local_Authentication
         or ErrorCode.DelegationTokenAuthorizationFailed or ErrorCode.Local_Ssl;

@@ -8,7 +8,7 @@ namespace Millrace.Kafka.Groups;
 internal sealed class KafkaPartition(Membership member, int partition, string memberId) : OwnedPartition
 {
     private readonly ConcurrentDictionary<string, long> _positions = new(StringComparer.Ordinal);
-    private readonly Lock _gate = new(); // guards _ownership
+    private readonly Lock _gate = new(); // guards _ownership, and the giving up of _lease and _store
     private Ownership _ownership = Ownership.Owned;
     private StateLease? _lease;
     private volatile StateStore? _store;
@@ -62,11 +62,11 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
         // is committed or gone.
         var barrier = _lease is null ? ClaimedAt : await Member.ClaimAsync(this, cancellation);
         var restore = new Restore(Member, this);
-        _lease ??= await restore.OpenAsync(cancellation);
-        await restore.ReadToAsync(_lease.Store, barrier, cancellation);
+        var lease = _lease ?? await KeepAsync(await restore.OpenAsync(cancellation));
+        await restore.ReadToAsync(lease.Store, barrier, cancellation);
         foreach (var (topic, offset) in await restore.PositionsAsync(cancellation)) _positions[topic] = offset;
-        _store = _lease.Store;
         DemandOwned();
+        _store = lease.Store;
         _isAborted = false;
     }
 
@@ -131,11 +131,22 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     {
         foreach (var (topic, offset) in commit.Positions) _positions[topic] = offset;
         if (commit.Changes.Count == 0 || _store is not { } store) return;
-        store.Apply(commit.Changes, changelogEnd);
+        try
+        {
+            store.Apply(commit.Changes, changelogEnd);
+        }
+        catch (Exception failure)
+        {
+            // The commit is done all the same; it is the copy that has to be brought up to date before anything is based on it.
+            Abort();
+            Member.Engine.Log.NotApplied(Group, Partition, failure);
+            return;
+        }
+
         _changesSinceSave += commit.Changes.Count;
         if (_changesSinceSave < Member.Engine.Options.SnapshotChangesMax) return;
         _changesSinceSave = 0;
-        _lease!.Save();
+        _lease?.Save();
     }
 
     /// <summary>Another member shall have it; commits succeed until the end.</summary>
@@ -161,8 +172,28 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     /// <summary>Keeps the copy of the state for the next owner on this machine. After the end; again has no effect.</summary>
     public async ValueTask CloseAsync()
     {
-        _store = null;
-        if (Interlocked.Exchange(ref _lease, null) is { } lease) await lease.DisposeAsync();
+        StateLease? lease;
+        lock (_gate)
+        {
+            _store = null;
+            lease = _lease;
+            _lease = null;
+        }
+
+        if (lease is not null) await lease.DisposeAsync();
+    }
+
+    /// <summary>Keeps a copy that was opened, unless the ownership has ended meanwhile: then nobody would close it.</summary>
+    private async ValueTask<StateLease> KeepAsync(StateLease opened)
+    {
+        lock (_gate)
+        {
+            if (_ownership != Ownership.Ended) return _lease = opened;
+        }
+
+        await opened.DisposeAsync();
+        DemandOwned();
+        throw new InvalidOperationException("An ownership that ended is owned again.");
     }
 
     private void DemandOwned()

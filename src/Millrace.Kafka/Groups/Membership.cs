@@ -182,12 +182,27 @@ internal sealed class Membership : GroupMember
         catch (KafkaException failure)
         {
             Fail(KafkaErrors.ToFailure($"Being a member of group '{Group}'", failure.Error, failure));
+            TryLeave();
         }
         finally
         {
             lock (_gate) _isClosed = true;
             _consumer.Dispose();
             _events.Writer.TryComplete();
+        }
+    }
+
+    /// <summary>Leaves, if the coordinator hears it, so that the others need not wait for the session to end.</summary>
+    private void TryLeave()
+    {
+        try
+        {
+            lock (_gate) _isClosed = true;
+            _consumer.Close();
+        }
+        catch (KafkaException failure)
+        {
+            Engine.Log.Error(failure.Error);
         }
     }
 

@@ -13,12 +13,6 @@ internal sealed class Standbys(Membership member) : IAsyncDisposable
     private readonly Dictionary<int, Standby> _standbys = [];
     private bool _isEnded;
 
-    /// <summary>Up to where the copy of a partition goes; null when there is none.</summary>
-    public long? PositionOf(int partition)
-    {
-        lock (_gate) return _standbys.TryGetValue(partition, out var standby) ? standby.Position : null;
-    }
-
     /// <summary>What the member owns has changed: every other partition shall have a copy.</summary>
     public void Changed()
     {
@@ -70,7 +64,6 @@ internal sealed class Standby
     private readonly int _partition;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task<StateLease?> _following;
-    private volatile StateStore? _store;
 
     public Standby(Membership member, int partition)
     {
@@ -78,9 +71,6 @@ internal sealed class Standby
         _following = Task.Factory.StartNew(
             FollowAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default).Unwrap();
     }
-
-    /// <summary>The offset in the changelog up to which changes are in the copy.</summary>
-    public long Position => _store?.Position ?? 0;
 
     public bool HasEnded => _following.IsCompleted;
 
@@ -101,7 +91,6 @@ internal sealed class Standby
             var engine = _member.Engine;
             lease = await engine.States.TryOpenAsync(_member.Group, _partition, _member.ChangelogId);
             if (lease is null) return null;
-            _store = lease.Store;
             var changelog = new TopicPartition(Changelog.TopicOf(_member.Group), _partition);
             var changes = new ChangelogReader(changelog);
             using var reader = await engine.OpenChangelogAsync(changelog, lease.Store, _stop.Token);
@@ -109,6 +98,7 @@ internal sealed class Standby
             {
                 using var fetched = await reader.ReadAsync(ReadBytesMax, _stop.Token);
                 changes.Apply(fetched, lease.Store);
+                engine.Log.StandbyAt(_member.Group, _partition, lease.Store.Position);
             }
         }
         catch (OperationCanceledException)

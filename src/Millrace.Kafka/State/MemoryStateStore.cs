@@ -70,9 +70,9 @@ internal sealed class MemoryStateStore : StateStore
                 if (value is not null) Put(store, key, value);
                 else if (_stores.TryGetValue(store, out var entries)) entries.TryRemove(key, out _);
             }
-        }
 
-        Volatile.Write(ref _position, position);
+            Volatile.Write(ref _position, position);
+        }
     }
 
     public override void Clear()
@@ -88,9 +88,14 @@ internal sealed class MemoryStateStore : StateStore
     public override async ValueTask SaveAsync(CancellationToken cancellation = default)
     {
         if (_source.Directory is not { } directory) return;
-        var position = Position;
+        long position;
         var entries = new List<(string Store, KeyValuePair<byte[], byte[]>[] Entries)>();
-        foreach (var (name, store) in _stores) entries.Add((name, store.ToArray()));
+        lock (_gate)
+        {
+            position = Position;
+            foreach (var (name, store) in _stores) entries.Add((name, store.ToArray()));
+        }
+
         await Requests.BlockingAsync(() =>
         {
             Snapshot.Write(directory, _source.ChangelogId, position, entries);

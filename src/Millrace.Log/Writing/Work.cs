@@ -53,8 +53,8 @@ internal sealed class TopicCreation(TopicSpecification specification) : Work<Top
         if (writer.Catalog.Colliding(specification.Name) is { } other)
         {
             throw new MillraceException(FailureCodes.TopicExists,
-                $"Topic '{specification.Name}' collides with '{other}': names that differ only in '.' and '_' are one name in Kafka's metrics, " +
-                "and Kafka refuses the second.");
+                $"Topic '{specification.Name}' collides with '{other}': names that differ only in '.' and '_' are one name in Kafka's " +
+                "metrics, and Kafka refuses the second.");
         }
 
         writer.Journal(specification.Name.Length + Entries.OverheadBytes);
