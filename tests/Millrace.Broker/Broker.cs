@@ -38,12 +38,17 @@ public sealed class KafkaBroker : IAsyncDisposable
     public int Port => _port;
 
     /// <summary>Starts a broker and returns when it answers.</summary>
-    /// <param name="settings">Broker settings, <c>name=value</c>.</param>
+    /// <param name="settings">
+    /// Broker settings, <c>name=value</c>; <c>{port}</c> stands for the port and <c>{controller}</c> for the controller's.
+    /// </param>
     public static async Task<KafkaBroker> StartAsync(params string[] settings)
     {
+        ArgumentNullException.ThrowIfNull(settings);
         var scripts = Scripts() ?? throw new InvalidOperationException(WhyAbsent);
         var directory = Path.Combine(Path.GetTempPath(), $"millrace-kafka-{Guid.NewGuid():N}");
-        var broker = new KafkaBroker(scripts, directory, FreePorts(), settings);
+        var port = FreePorts();
+        var broker = new KafkaBroker(scripts, directory, port, [.. settings.Select(setting => setting
+            .Replace("{port}", $"{port}", StringComparison.Ordinal).Replace("{controller}", $"{port + 1}", StringComparison.Ordinal))]);
         await broker.StartAgainAsync();
         return broker;
     }
@@ -106,8 +111,8 @@ public sealed class KafkaBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that is free, and the next one, which the broker's controller takes.</summary>
-    private static int FreePorts()
+    /// <summary>A port that is free, and the next one, which is too.</summary>
+    public static int FreePorts()
     {
         while (true)
         {
