@@ -295,6 +295,9 @@ public sealed class KafkaEngine : Engine
         return OpenAssigned(changelog, Math.Max(store.Position, start));
     }
 
+    /// <summary>Asks for the positions of groups; see <see cref="Fetcher.Asker"/>.</summary>
+    internal IAdminClient Asker() => _fetchers.Asker();
+
     internal void Forget(Membership member) => _members.TryRemove(member, out _);
 
     private TransactionWriter Writer => _writer ?? throw Requests.Stopped();

@@ -129,7 +129,7 @@ internal static class GroupOffsets
             List<TopicPartitionOffsetError> answers;
             try
             {
-                answers = (await engine.Admin.ListConsumerGroupOffsetsAsync([ask], how))[0].Partitions;
+                answers = (await engine.Asker().ListConsumerGroupOffsetsAsync([ask], how))[0].Partitions;
             }
             catch (ListConsumerGroupOffsetsException failure)
             {

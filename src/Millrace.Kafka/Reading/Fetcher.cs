@@ -30,9 +30,16 @@ internal sealed class Fetcher : IDisposable
     public Fetcher(ClientFactory clients, KafkaOptions options)
     {
         _consumer = clients.Fetcher();
+        Asker = new DependentAdminClientBuilder(_consumer.Handle).Build();
         _readerBytesMax = options.ReaderBytesMax;
         _loop = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
+
+    /// <summary>
+    /// Asks for the positions of groups, of any group, by this consumer. A client that is no consumer dies when the broker answers that it
+    /// is not the group's coordinator: librdkafka then looks for its own group's coordinator, and only a consumer has a group.
+    /// </summary>
+    public IAdminClient Asker { get; }
 
     /// <summary>How many partitions it reads.</summary>
     public int Load
@@ -107,6 +114,7 @@ internal sealed class Fetcher : IDisposable
         }
 
         FailAll(Requests.Stopped());
+        Asker.Dispose();
         _consumer.Dispose();
     }
 
@@ -212,9 +220,7 @@ internal sealed class FetcherPool(ClientFactory clients, KafkaOptions options) :
     {
         lock (_gate)
         {
-            if (_isStopped) throw Requests.Stopped();
-            while (_fetchers.Count < options.Fetchers) _fetchers.Add(new Fetcher(clients, options));
-            foreach (var fetcher in _fetchers.OrderBy(fetcher => fetcher.Load).ToList())
+            foreach (var fetcher in Started().OrderBy(fetcher => fetcher.Load).ToList())
             {
                 if (fetcher.TryOpen(source, offset) is { } reader) return reader;
             }
@@ -223,6 +229,12 @@ internal sealed class FetcherPool(ClientFactory clients, KafkaOptions options) :
             _fetchers.Add(another);
             return another.TryOpen(source, offset)!;
         }
+    }
+
+    /// <summary>See <see cref="Fetcher.Asker"/>.</summary>
+    public IAdminClient Asker()
+    {
+        lock (_gate) return Started()[0].Asker;
     }
 
     public void Fail(string topic, MillraceException failure)
@@ -241,5 +253,12 @@ internal sealed class FetcherPool(ClientFactory clients, KafkaOptions options) :
         }
 
         fetchers.ForEach(fetcher => fetcher.Dispose());
+    }
+
+    private List<Fetcher> Started()
+    {
+        if (_isStopped) throw Requests.Stopped();
+        while (_fetchers.Count < options.Fetchers) _fetchers.Add(new Fetcher(clients, options));
+        return _fetchers;
     }
 }
