@@ -30,9 +30,9 @@ public sealed record RocksDbOptions
 
     /// <summary>
     /// How long a change waits while files cannot be written or sorted as fast as state changes, before it fails with
-    /// <see cref="FailureCodes.Throttled"/>: 1 ms to 1 hour, 1 minute by default.
+    /// <see cref="FailureCodes.Throttled"/>: 1 ms to 1 hour, 10 s by default.
     /// </summary>
-    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The clock of <see cref="StallTimeout"/>. The system's by default.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -8,13 +8,14 @@ internal sealed record CrashOptions
 {
     public const string Usage =
         """
-        usage: Crash raw  [--cycles N] [--seed S] [--data DIR]
-               Crash shop [--cycles N] [--seed S] [--data DIR] [--shop PATH-TO-Shop.dll]
+        usage: Crash raw   [--cycles N] [--seed S] [--data DIR]
+               Crash state [--cycles N] [--seed S] [--data DIR]
+               Crash shop  [--cycles N] [--seed S] [--data DIR] [--shop PATH-TO-Shop.dll]
         Starts a child process that writes, kills it with SIGKILL at random moments, starts it again and checks what is there.
         Exit code 0: all held. 1: something did not. The seed is printed; with it the load and the moments are drawn alike.
         """;
 
-    /// <summary>raw, shop, or the child of raw.</summary>
+    /// <summary>raw, state, shop, or the child of raw or state.</summary>
     public required string Mode { get; init; }
 
     /// <summary>How often to kill; 50 by default.</summary>
@@ -34,9 +35,9 @@ internal sealed record CrashOptions
     public static bool TryRead(string[] args, [NotNullWhen(true)] out CrashOptions? options, [NotNullWhen(false)] out string? complaint)
     {
         (options, complaint) = (null, null);
-        if (args.Length == 0 || args[0] is not ("raw" or "raw-child" or "shop"))
+        if (args.Length == 0 || args[0] is not ("raw" or "raw-child" or "state" or "state-child" or "shop"))
         {
-            complaint = args.Length == 0 ? "Say raw or shop." : $"'{args[0]}' is neither raw nor shop.";
+            complaint = args.Length == 0 ? "Say raw, state or shop." : $"'{args[0]}' is neither raw nor state nor shop.";
             return false;
         }
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Millrace.RocksDb.Tests;
 
 /// <summary>Closed stores say so, whatever their users are about; native memory that was freed is never touched.</summary>
@@ -63,6 +65,25 @@ public sealed class LifetimeTests : StoreRig
         await stop.CancelAsync();
         await reader;
         Assert.Equal(0, store.Position);
+    }
+
+    [Fact]
+    public async Task A_scan_sees_changes_whole_while_a_store_changes()
+    {
+        using var stores = new RocksDbStateStores(new RocksDbOptions { WriteBufferBytesMax = 64 << 10 });
+        using var store = stores.Open(Source);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        store.Apply([Put("totals", "a", "0"), Put("totals", "z", "0")], 1);
+        var reader = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested) Assert.Single(store.Scan("totals").Select(entry => Encoding.UTF8.GetString(entry.Value.Span)).Distinct());
+        }, Cancellation);
+
+        for (var number = 1; number <= 5_000; number++)
+            store.Apply([Put("totals", "a", $"{number}"), Put("totals", "z", $"{number}"), Put("other", $"{number}", new string('x', 90))], number + 1);
+
+        await stop.CancelAsync();
+        await reader;
     }
 
     [Fact]

@@ -1,0 +1,49 @@
+using Millrace.RocksDb;
+
+namespace Millrace.Crash.State;
+
+/// <summary>
+/// The process that is killed: it opens the copy, goes on from its position as a restore would, and says on standard output which step it
+/// begins and up to which it has saved. Small buffers make files, and their merging, all the time.
+/// </summary>
+internal static class StateChild
+{
+    public static async Task<int> RunAsync(CrashOptions options)
+    {
+        try
+        {
+            var folder = options.Data ?? throw new InvalidOperationException("The child needs --data.");
+            using var stores = new RocksDbStateStores(new RocksDbOptions { WriteBufferBytesMax = 64 << 10 });
+            using var store = stores.Open(StateScript.Source(folder));
+            Console.WriteLine($"READY {store.Position} .");
+            await await Task.WhenAny(Task.Run(ReadInputAsync), Task.Run(() => ChangeAsync(store, new StateScript(options.Seed))));
+            return 0;
+        }
+        catch (Exception failure)
+        {
+            Console.Error.WriteLine(failure);
+            return 3;
+        }
+    }
+
+    /// <summary>Ends the process when its parent is gone.</summary>
+    private static async Task ReadInputAsync()
+    {
+        while (await Console.In.ReadLineAsync() is not null)
+        {
+        }
+    }
+
+    private static async Task ChangeAsync(StateStore store, StateScript script)
+    {
+        while (true)
+        {
+            var position = store.Position + 1;
+            Console.WriteLine($"BEGUN {position} .");
+            store.Apply(script.ChangesTo(position), position);
+            if (position % 97 != 0) continue;
+            await store.SaveAsync();
+            Console.WriteLine($"SAVED {position} .");
+        }
+    }
+}
