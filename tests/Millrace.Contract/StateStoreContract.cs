@@ -341,16 +341,16 @@ public abstract class StateStoreContract : IDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
 
         var readers = Enumerable.Range(0, 2).Select(_ => Task.Run(() => ReadUntilStopped(store, stop.Token), Cancellation)).ToList();
-        for (var number = 1; number <= 3_000; number++)
+        for (var number = 1; number <= 1_500; number++)
         {
             store.Apply([Put("totals", "a", $"{number}"), Put("totals", "z", $"{number}")], number + 1);
-            if (number % 1_000 == 0) await store.SaveAsync(Cancellation);
+            if (number % 500 == 0) await store.SaveAsync(Cancellation);
         }
 
         await stop.CancelAsync();
         var seen = await Task.WhenAll(readers);
         Assert.All(seen, count => Assert.True(count > 0));
-        Assert.Equal("3000", TextOf(store, "totals", "a"));
+        Assert.Equal("1500", TextOf(store, "totals", "a"));
     }
 
     /// <summary>Removes the directories of the test.</summary>

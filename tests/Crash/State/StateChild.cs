@@ -4,7 +4,7 @@ namespace Millrace.Crash.State;
 
 /// <summary>
 /// The process that is killed: it opens the copy, goes on from its position as a restore would, and says on standard output which step it
-/// begins and up to which it has saved. Small buffers make files, and their merging, all the time.
+/// begins and up to which it has saved. Small buffers and saves in between make files, and their merging, all the time.
 /// </summary>
 internal static class StateChild
 {
@@ -16,7 +16,8 @@ internal static class StateChild
             using var stores = new RocksDbStateStores(new RocksDbOptions { WriteBufferBytesMax = 64 << 10 });
             using var store = stores.Open(StateScript.Source(folder));
             Console.WriteLine($"READY {store.Position} .");
-            await await Task.WhenAny(Task.Run(ReadInputAsync), Task.Run(() => ChangeAsync(store, new StateScript(options.Seed))));
+            await await Task.WhenAny(
+                Task.Run(ReadInputAsync), Task.Run(() => SaveAsync(store)), Task.Run(() => ChangeAsync(store, new StateScript(options.Seed))));
             return 0;
         }
         catch (Exception failure)
@@ -31,6 +32,16 @@ internal static class StateChild
     {
         while (await Console.In.ReadLineAsync() is not null)
         {
+        }
+    }
+
+    /// <summary>Saves beside the changes, as engines do: a file ends between any two writes.</summary>
+    private static async Task SaveAsync(StateStore store)
+    {
+        while (true)
+        {
+            await store.SaveAsync();
+            await Task.Delay(3);
         }
     }
 
