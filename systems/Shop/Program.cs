@@ -1,12 +1,11 @@
-using System.Security.Cryptography;
 using Millrace;
-using Millrace.Log;
 using Shop.Api;
+using Shop.Customers;
 using Shop.Inventory;
-using Shop.Live;
 using Shop.Notifications;
 using Shop.Orders;
 using Shop.Payments;
+using Shop.View;
 
 namespace Shop;
 
@@ -15,7 +14,7 @@ internal static class Program
 {
     public static async Task<int> Main(string[] args) => await ShopRun.RunAsync(args, ShopConsole.Standard);
 
-    /// <summary>The shop, ready to start.</summary>
+    /// <summary>The shop, or the services of it that the options name, ready to start.</summary>
     public static WebApplication Build(ShopOptions options, ShopConsole console)
     {
         var builder = ShopRun.CreateBuilder(options);
@@ -25,45 +24,31 @@ internal static class Program
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Topology.Events());
 
-        // Outside effects: the provider's books are a log of their own, the mails are files.
-        services.AddSingleton(provider => new SimulatedProvider(
-            new SimulatedProviderOptions
-            {
-                DeclineRate = options.PaymentFailureRate,
-                AnswerDelayMax = options.PaymentDelayMax,
-                OpenBooks = async cancellation =>
-                    await LogEngine.OpenAsync(Path.Combine(options.DataDirectory, "payment-provider"), cancellation: cancellation),
-            },
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IPaymentProvider>(provider => provider.GetRequiredService<SimulatedProvider>());
-        services.AddSingleton(provider => new PaymentDesk(provider.GetRequiredService<IPaymentProvider>(), options.Currency));
-        services.AddSingleton<LiveFeed>();
-        services.AddSingleton(provider => new MailRoom(
-            new MailRoomOptions { Directory = Path.Combine(options.DataDirectory, "mail"), IsSynced = options.SyncsMail },
-            new FileStorage(),
-            provider.GetRequiredService<LiveFeed>().Post));
-        services.AddSingleton(provider => new NotificationDesk(provider.GetRequiredService<MailRoom>(), options.Currency));
-        services.AddHostedService(provider => provider.GetRequiredService<SimulatedProvider>());
-        services.AddHostedService(provider => provider.GetRequiredService<MailRoom>());
+        // Outside effects: the provider moves money and keeps books of its own, the mails are files.
+        if (options.Runs(ShopServices.Orders | ShopServices.Payments)) services.AddLedger(options);
+        if (options.Runs(ShopServices.Payments)) services.AddPaymentProvider(options);
+        if (options.Runs(ShopServices.Notifications)) services.AddMailRoom(options);
 
-        // POST -> orders.created -> Payments -> payments.done -> Inventory -> inventory.requests -> Stock -> inventory.rsrvd
-        //      -> Orders -> orders.updated -> Notifications; and Stock -> inventory.rsrvd -> Payments (refund) -> payments.done -> Orders.
-        services.AddMillrace(millrace => millrace
-            .UseEmbeddedLog(Path.Combine(options.DataDirectory, "log"))
-            .ConfigureRuntime(
-                runtime => runtime with { StopDeadline = TimeSpan.FromMilliseconds(700), CancelGrace = TimeSpan.FromMilliseconds(200) })
-            .AddShopTopics()
-            .AddOrders()
-            .AddPayments()
-            .AddInventory()
-            .AddStock()
-            .AddNotifications());
+        // POST -> orders.created -> Payments -> payments.done -> Inventory -> inventory.requests -> Stock -> inventory.rsrvd -> Orders
+        //      -> orders.updated -> Notifications -> notifications.sent;
+        // and where the stock does not suffice: Stock -> inventory.rsrvd -> Payments (refund) -> payments.done -> Orders.
+        services.AddMillrace(millrace =>
+        {
+            millrace.UseEngine(options).AddShopTopics();
+            if (options.Runs(ShopServices.Orders)) millrace.AddOrders();
+            if (options.Runs(ShopServices.Payments)) millrace.AddPayments();
+            if (options.Runs(ShopServices.Inventory)) millrace.AddInventory().AddStock();
+            if (options.Runs(ShopServices.Notifications)) millrace.AddNotifications();
+        });
 
-        services.AddShopView();
-        services.AddCustomers(new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
+        // The orders service has the doors: HTTP, the page, the live feed, and the customers who come without HTTP.
+        if (options.Runs(ShopServices.Orders)) services.AddShopView().AddCustomers();
+        services.AddReadiness();
 
         var app = builder.Build();
         app.UseProblemDetails();
+        app.MapHealth();
+        if (!options.Runs(ShopServices.Orders)) return app;
         app.UseOpeningHours();
         app.UseDefaultFiles();
         app.UseStaticFiles();

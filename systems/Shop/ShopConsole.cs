@@ -14,14 +14,19 @@ internal sealed class ShopConsole(TextWriter output, TextWriter messages, bool i
     /// <summary>The process's own.</summary>
     public static ShopConsole Standard { get; } = new(Console.Out, Console.Error, !Console.IsErrorRedirected);
 
-    /// <summary>Says where the shop is.</summary>
+    /// <summary>Says what runs, and where.</summary>
     /// <param name="urls">Its addresses.</param>
-    /// <param name="options">Its data folder, and whether standard output is kept for a result.</param>
+    /// <param name="options">What it runs, its data, and whether standard output is kept for a result.</param>
     public void WriteOpened(IEnumerable<string> urls, ShopOptions options)
     {
         var writer = options.ExitsWhenDone ? messages : output;
-        writer.WriteLine($"The shop is open at {string.Join(" and ", urls)}");
-        writer.WriteLine($"Its data is in {options.DataDirectory}");
+        var addresses = string.Join(" and ", urls);
+        writer.WriteLine(options.Runs(ShopServices.Orders)
+            ? $"The shop is open at {addresses}"
+            : $"The {options.Services.ToString().ToLowerInvariant()} service runs; its health is at {addresses}");
+        writer.WriteLine(options.Engine == ShopEngine.Kafka
+            ? $"Its events are on Kafka at {options.Bootstrap}, its data is in {options.DataDirectory}"
+            : $"Its data is in {options.DataDirectory}");
         writer.WriteLine("Ctrl-C closes it; started again, it goes on where it was.");
     }
 

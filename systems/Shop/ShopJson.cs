@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Shop.Api;
 using Shop.Inventory;
+using Shop.Notifications;
 using Shop.Orders;
 using Shop.Payments;
 
@@ -29,6 +30,7 @@ namespace Shop;
 [JsonSerializable(typeof(InventoryReserved))]
 [JsonSerializable(typeof(InventoryInsufficient))]
 [JsonSerializable(typeof(StockLevel))]
+[JsonSerializable(typeof(MailSent))]
 internal sealed partial class ShopJson : JsonSerializerContext;
 
 /// <summary>

@@ -1,13 +1,55 @@
 namespace Shop;
 
+/// <summary>What the shop's events are kept on.</summary>
+internal enum ShopEngine
+{
+    /// <summary>The embedded log in the data folder: one process.</summary>
+    Embedded = 0,
+
+    /// <summary>Apache Kafka: the services may be processes of their own, several of each.</summary>
+    Kafka = 1,
+}
+
+/// <summary>Which services a process runs.</summary>
+[Flags]
+internal enum ShopServices
+{
+    /// <summary>Takes orders over HTTP and ends them; with the page, the view, the live feed and the simulated customers.</summary>
+    Orders = 1,
+
+    /// <summary>Charges and refunds.</summary>
+    Payments = 2,
+
+    /// <summary>Asks for an order's goods, and keeps the stock.</summary>
+    Inventory = 4,
+
+    /// <summary>Writes the mails.</summary>
+    Notifications = 8,
+
+    /// <summary>The whole shop.</summary>
+    All = Orders | Payments | Inventory | Notifications,
+}
+
 /// <summary>How a shop runs. The command line gives each a name; see <see cref="CommandLine"/>.</summary>
 internal sealed record ShopOptions
 {
     /// <summary>Where to listen.</summary>
     public IReadOnlyList<string> Urls { get; init; } = ["http://localhost:5000"];
 
-    /// <summary>The data folder, absolute.</summary>
+    /// <summary>The data folder, absolute; one process at a time.</summary>
     public string DataDirectory { get; init; } = Path.GetFullPath("shop-data");
+
+    /// <summary>What the events are kept on.</summary>
+    public ShopEngine Engine { get; init; } = ShopEngine.Embedded;
+
+    /// <summary>Kafka's brokers to ask first, <c>host:port</c>, separated by commas; null on the embedded log.</summary>
+    public string? Bootstrap { get; init; }
+
+    /// <summary>What this process runs; all of it on the embedded log.</summary>
+    public ShopServices Services { get; init; } = ShopServices.All;
+
+    /// <summary>The folder of the mails, absolute; null stands for one in the data folder. Processes may share it.</summary>
+    public string? MailDirectory { get; init; }
 
     /// <summary>Simulated customers a second; null stands for 5, or for none when orders are replayed.</summary>
     public double? Rate { get; init; }
@@ -35,4 +77,10 @@ internal sealed record ShopOptions
 
     /// <summary>Simulated customers a second.</summary>
     public double CustomersPerSecond => Rate ?? (OrdersFile is null ? 5 : 0);
+
+    /// <summary>The folder of the mails.</summary>
+    public string MailFolder => MailDirectory ?? Path.Combine(DataDirectory, "mail");
+
+    /// <summary>Whether this process runs one of these services.</summary>
+    public bool Runs(ShopServices services) => (Services & services) != 0;
 }

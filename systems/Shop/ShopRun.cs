@@ -4,11 +4,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Millrace;
 using Shop.Api;
-using Shop.Customers;
-using Shop.Inventory;
-using Shop.Live;
-using Shop.Orders;
-using Shop.View;
 
 namespace Shop;
 
@@ -70,51 +65,6 @@ internal static class ShopRun
         builder.Services.AddApiDescription();
         return builder;
     }
-
-    /// <summary>What queries and pages need.</summary>
-    public static void AddShopView(this IServiceCollection services)
-    {
-        services.AddSingleton<ShopView>();
-        services.AddSingleton<StatsSource>();
-        services.AddSingleton<LiveContent>();
-        services.AddSingleton<LiveEndpoint>();
-        services.AddSingleton<ReplayProgress>();
-        services.AddSingleton<Readiness>();
-        services.AddSingleton(provider => new ViewReader(
-            provider.GetRequiredService<Engine>,
-            provider.GetRequiredService<EventRegistry>(),
-            provider.GetRequiredService<ShopView>(),
-            provider.GetRequiredService<LiveFeed>(),
-            provider.GetRequiredService<ILogger<ViewReader>>()));
-        services.AddHostedService(provider => provider.GetRequiredService<ViewReader>());
-    }
-
-    /// <summary>What places orders: the use cases, and those who use them without HTTP.</summary>
-    public static void AddCustomers(this IServiceCollection services, Random random)
-    {
-        services.AddSingleton(provider => new OrderIds(new Random(random.Next()), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new StockCommandIds(new Random(random.Next()), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider =>
-        {
-            var view = provider.GetRequiredService<ShopView>();
-            return new PlaceOrder(
-                provider.GetRequiredService<Engine>(),
-                Publisher(provider, OrderTopics.Source),
-                provider.GetRequiredService<OrderIds>(),
-                sku => view.FindStock(sku)?.Price,
-                provider.GetRequiredService<ShopOptions>().Currency);
-        });
-        services.AddSingleton(provider => new SetStock(provider.GetRequiredService<Engine>(), Publisher(provider, InventoryTopics.Source)));
-        services.AddSingleton<Catalogue>();
-        services.AddSingleton<Replay>();
-        services.AddSingleton<Shelves>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SimulatedCustomers>(provider, new Random(random.Next())));
-        services.AddSingleton<CustomersHost>();
-        services.AddHostedService(provider => provider.GetRequiredService<CustomersHost>());
-    }
-
-    private static EventPublisher Publisher(IServiceProvider provider, string source) =>
-        new(provider.GetRequiredService<EventRegistry>(), source, provider.GetRequiredService<TimeProvider>());
 
     private static async Task<int> RunAsync(ShopOptions options, ShopConsole console)
     {

@@ -12,19 +12,27 @@ internal static class Topology
     /// <summary>How many partitions the topics keyed by order have.</summary>
     private const int Partitions = 8;
 
-    /// <summary>The consumer groups, each a processor.</summary>
-    public static readonly string[] Groups =
-        [OrderTopics.Group, PaymentTopics.Group, InventoryTopics.Group, InventoryTopics.StockGroup, SendConfirmation.Group];
+    /// <summary>The consumer groups, each a processor, with the topics that they read.</summary>
+    public static readonly (string Group, string[] Topics)[] Groups =
+    [
+        (OrderTopics.Group, OrdersModule.Topics),
+        (PaymentTopics.Group, PaymentsModule.Topics),
+        (InventoryTopics.Group, InventoryModule.Topics),
+        (InventoryTopics.StockGroup, InventoryModule.StockTopics),
+        (NotificationTopics.Group, NotificationsModule.Topics),
+    ];
 
     /// <summary>All event types.</summary>
-    public static EventRegistry Events() => EventRegistry.Create(events => events.AddOrderEvents().AddPaymentEvents().AddInventoryEvents());
+    public static EventRegistry Events() => EventRegistry.Create(
+        events => events.AddOrderEvents().AddPaymentEvents().AddInventoryEvents().AddNotificationEvents());
 
-    /// <summary>All topics.</summary>
+    /// <summary>All topics, whichever services the process runs: whoever comes first makes them.</summary>
     public static MillraceBuilder AddShopTopics(this MillraceBuilder millrace) => millrace
         .AddTopic(new TopicSpecification { Name = OrderTopics.Created, Partitions = Partitions })
         .AddTopic(new TopicSpecification { Name = OrderTopics.Updated, Partitions = Partitions })
         .AddTopic(new TopicSpecification { Name = PaymentTopics.Done, Partitions = Partitions })
         .AddTopic(new TopicSpecification { Name = InventoryTopics.Reserved, Partitions = Partitions })
         .AddTopic(new TopicSpecification { Name = InventoryTopics.Requests, Partitions = 1 })
-        .AddTopic(new TopicSpecification { Name = InventoryTopics.Levels, Partitions = 1 });
+        .AddTopic(new TopicSpecification { Name = InventoryTopics.Levels, Partitions = 1 })
+        .AddTopic(new TopicSpecification { Name = NotificationTopics.Sent, Partitions = Partitions });
 }

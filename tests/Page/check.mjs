@@ -153,6 +153,9 @@ await check('Its events stand in four lanes with arrows from cause to effect', a
     expect(await page.locator(`.lane-arrow[data-cause="${event.causation}"][data-effect="${event.id}"]`).count() === 1,
       `no arrow leads to ${event.id}`);
   }
+  if (order.status === 'CONFIRMED') {
+    await page.locator('.lane-node[data-service="notifications"]').waitFor();
+  }
 });
 
 await check('The arrow keys walk through the events and show each one', async () => {

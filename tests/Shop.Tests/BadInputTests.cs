@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Shop.Tests;
 
 /// <summary>Bad input is refused with problem details that name the field, and stores nothing.</summary>
-public sealed class BadInputTests
+public abstract class BadInputTests(Ground ground) : ShopTests(ground)
 {
     private const string Address = """ "shippingAddress":{"street":"1 St","city":"C","country":"US"} """;
 
@@ -44,7 +44,7 @@ public sealed class BadInputTests
     [Fact]
     public async Task Every_wrong_order_names_its_field_and_stores_nothing()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         foreach (var (json, field) in Orders.Select(row => row.Data))
         {
@@ -59,7 +59,7 @@ public sealed class BadInputTests
     [Fact]
     public async Task A_thousand_lines_pass_and_one_more_does_not()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
         static string Lines(int count) => RunningShop.Order("C", [.. Enumerable.Repeat(("PROD-001", 1), count)]);
 
         var accepted = await shop.PlaceAsync(Lines(1_000));
@@ -72,7 +72,7 @@ public sealed class BadInputTests
     [Fact]
     public async Task Unknown_fields_are_passed_over()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var accepted = await shop.PlaceAsync(
             $$"""{"customerId":"C","note":{"a":[1]},"items":[{"sku":"PROD-001","quantity":1,"price":0.01}],{{Address}}}""");
@@ -83,7 +83,7 @@ public sealed class BadInputTests
     [Fact]
     public async Task A_body_that_is_no_json_or_too_large_or_of_another_type_is_refused()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         using var malformed = await shop.PostOrderAsync("""{"customerId":""");
         using var large = await shop.PostOrderAsync($$"""{"customerId":"{{new string('x', 2 << 20)}}"}""");
@@ -100,7 +100,7 @@ public sealed class BadInputTests
     [Fact]
     public async Task Wrong_stock_wrong_pages_and_wrong_paths_are_refused()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
         var levels = (await shop.GetStatsAsync()).Events["inventory.requests"];
 
         await AssertProblemAsync(

@@ -66,7 +66,7 @@ public sealed class CommandLineTests
     {
         using var folder = new TemporaryFolder();
         using var other = new TemporaryFolder();
-        await using var shop = await RunningShop.StartAsync(folder: folder);
+        await using var shop = await RunningShop.StartAsync(null, folder: folder);
         var (first, second) = (new StringWriter(), new StringWriter());
 
         var inUse = await ShopRun.RunAsync(

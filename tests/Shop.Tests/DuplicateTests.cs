@@ -5,7 +5,7 @@ using Shop.Api;
 namespace Shop.Tests;
 
 /// <summary>What is sent or delivered twice has one effect, also when a restart lies between.</summary>
-public sealed class DuplicateTests
+public abstract class DuplicateTests(Ground ground) : ShopTests(ground)
 {
     [Fact]
     public async Task The_same_request_with_a_key_is_one_order_also_at_once_and_after_a_restart()
@@ -13,26 +13,29 @@ public sealed class DuplicateTests
         using var folder = new TemporaryFolder();
         var order = RunningShop.Order("CUST-1", ("PROD-001", 2));
         string orderId;
-        await using (var shop = await RunningShop.StartAsync(folder: folder))
+        await using (var shop = await StartAsync(folder: folder))
         {
             var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => shop.PlaceAsync(order, key: "key 1")));
             orderId = Assert.Single(answers.Select(answer => answer.OrderId).Distinct());
             await shop.SettleAsync();
         }
 
-        await using var again = await RunningShop.StartAsync(folder: folder);
+        await using var again = await StartAsync(folder: folder);
         var repeated = await again.PlaceAsync(order, key: "key 1");
         await again.SettleAsync();
 
         var stats = await again.GetStatsAsync();
         Assert.Equal(orderId, repeated.OrderId);
-        Assert.Equal((1, 1L, 1L, 1L), (stats.Orders.Confirmed, stats.Charges, stats.Mails, stats.Events["orders.created"]));
+        Assert.Equal((1, 1L, 1L), (stats.Orders.Confirmed, stats.Charges, stats.Mails));
+
+        // Without conditional appends those who come at once may leave a record each, of which the first is the order.
+        Assert.InRange(stats.Events["orders.created"], 1, IsOnKafka ? 10 : 1);
     }
 
     [Fact]
     public async Task Another_body_under_a_used_key_is_refused_and_stores_nothing()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
         await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 2)), key: "k");
 
         using var answer = await shop.PostOrderAsync(RunningShop.Order("CUST-1", ("PROD-001", 3)), key: "k");
@@ -46,7 +49,7 @@ public sealed class DuplicateTests
     [Fact]
     public async Task A_key_belongs_to_its_customer()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var first = await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 1)), key: "k");
         var second = await shop.PlaceAsync(RunningShop.Order("CUST-2", ("PROD-001", 1)), key: "k");
@@ -57,7 +60,7 @@ public sealed class DuplicateTests
     [Fact]
     public async Task Requests_without_a_key_are_separate_orders()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var first = await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 1)));
         var second = await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 1)));
@@ -72,7 +75,7 @@ public sealed class DuplicateTests
         string[] topics = ["orders.created", "payments.done", "inventory.requests", "inventory.rsrvd", "orders.updated"];
         ShopStats before;
         StockPage stock;
-        await using (var shop = await RunningShop.StartAsync(folder: folder))
+        await using (var shop = await StartAsync(folder: folder))
         {
             await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 2)));
             await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-002", 61)));
@@ -85,7 +88,7 @@ public sealed class DuplicateTests
             Compare(before, await shop.GetStatsAsync());
         }
 
-        await using var again = await RunningShop.StartAsync(folder: folder);
+        await using var again = await StartAsync(folder: folder);
         foreach (var topic in topics) await AppendAgainAsync(again.Engine, topic);
         await again.SettleAsync();
 

@@ -5,12 +5,12 @@ using Shop.View;
 
 namespace Shop.Tests;
 
-public sealed class LiveFeedTests
+public abstract class LiveFeedTests(Ground ground) : ShopTests(ground)
 {
     [Fact]
     public async Task The_feed_begins_with_a_snapshot_and_tells_an_order_to_its_mail()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
         await using var stream = await shop.Http.GetStreamAsync("/api/live", RunningShop.Patience);
         var events = SseParser.Create(stream).EnumerateAsync(RunningShop.Patience).GetAsyncEnumerator(RunningShop.Patience);
         Assert.True(await events.MoveNextAsync());
@@ -26,7 +26,7 @@ public sealed class LiveFeedTests
         Assert.Equal("USD", snapshot.RootElement.GetProperty("currency").GetString());
         Assert.Contains(told, item => item.EventType == "mail" && item.Data.Contains(accepted.OrderId, StringComparison.Ordinal));
         Assert.Contains(told, item => item.EventType == "stock" && item.Data.Contains("\"reserved\":2", StringComparison.Ordinal));
-        Assert.Equal(5, told.Count(item => item.EventType == "timeline"));
+        Assert.Equal(6, told.Count(item => item.EventType == "timeline"));
     }
 
     [Fact]
@@ -61,6 +61,6 @@ public sealed class LiveFeedTests
     private static bool IsComplete(List<SseItem<string>> told) =>
         told.Exists(item => item.EventType == "mail")
         && told.Exists(item => item.EventType == "order" && item.Data.Contains("CONFIRMED", StringComparison.Ordinal))
-        && told.Count(item => item.EventType == "timeline") == 5
+        && told.Count(item => item.EventType == "timeline") == 6
         && told.Exists(item => item.EventType == "stats" && item.Data.Contains("\"mails\":1", StringComparison.Ordinal));
 }

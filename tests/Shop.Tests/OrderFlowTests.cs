@@ -5,14 +5,14 @@ using Millrace;
 
 namespace Shop.Tests;
 
-/// <summary>The three paths of an order over HTTP, in one process, on the embedded log.</summary>
-public sealed partial class OrderFlowTests
+/// <summary>The three paths of an order over HTTP, in one process.</summary>
+public abstract partial class OrderFlowTests(Ground ground) : ShopTests(ground)
 {
     [Fact]
     public async Task A_paid_order_with_stock_is_confirmed_and_mailed()
     {
         using var folder = new TemporaryFolder();
-        await using var shop = await RunningShop.StartAsync(folder: folder);
+        await using var shop = await StartAsync(folder: folder);
 
         var accepted = await shop.PlaceAsync(RunningShop.Order("CUST-789", ("PROD-001", 2), ("PROD-002", 1)));
         await shop.SettleAsync();
@@ -24,7 +24,7 @@ public sealed partial class OrderFlowTests
             [
                 "com.ecommerce.orders.order.created", "com.ecommerce.payments.payment.processed",
                 "com.ecommerce.inventory.reservation.requested", "com.ecommerce.inventory.inventory.reserved",
-                "com.ecommerce.orders.order.confirmed",
+                "com.ecommerce.orders.order.confirmed", "com.ecommerce.notifications.mail.sent",
             ],
             order.Timeline.Select(entry => entry.Type));
         Assert.Null(order.Timeline[0].Causation);
@@ -40,7 +40,7 @@ public sealed partial class OrderFlowTests
     [Fact]
     public async Task An_order_whose_payment_is_declined_is_cancelled_and_holds_nothing()
     {
-        await using var shop = await RunningShop.StartAsync(options => options with { PaymentFailureRate = 1 });
+        await using var shop = await StartAsync(options => options with { PaymentFailureRate = 1 });
 
         var accepted = await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-001", 2)));
         await shop.SettleAsync();
@@ -58,7 +58,7 @@ public sealed partial class OrderFlowTests
     [Fact]
     public async Task An_order_beyond_the_stock_is_refunded_then_cancelled_and_reserves_none_of_its_lines()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var accepted = await shop.PlaceAsync(RunningShop.Order("CUST-1", ("PROD-002", 1), ("PROD-001", 61)));
         await shop.SettleAsync();
@@ -81,7 +81,7 @@ public sealed partial class OrderFlowTests
     [Fact]
     public async Task An_order_can_be_read_as_soon_as_it_is_accepted()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         using var answer = await shop.PostOrderAsync(RunningShop.Order("CUST-1", ("PROD-001", 1)));
         using var order = await shop.Http.GetAsync(answer.Headers.Location, RunningShop.Patience);
@@ -92,7 +92,7 @@ public sealed partial class OrderFlowTests
     [Fact]
     public async Task Orders_of_many_customers_add_up_to_the_cent()
     {
-        await using var shop = await RunningShop.StartAsync(
+        await using var shop = await StartAsync(
             options => options with { PaymentFailureRate = 0.2, PaymentDelayMax = TimeSpan.FromMilliseconds(5) });
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(i =>
@@ -119,7 +119,7 @@ public sealed partial class OrderFlowTests
     [Fact]
     public async Task The_first_event_has_the_envelope_and_data_of_the_reference()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var accepted = await shop.PlaceAsync(RunningShop.Order("CUST-789", ("PROD-001", 2), ("PROD-002", 1)));
 

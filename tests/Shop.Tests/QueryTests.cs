@@ -3,7 +3,7 @@ using Shop.Api;
 
 namespace Shop.Tests;
 
-public sealed class QueryTests
+public abstract class QueryTests(Ground ground) : ShopTests(ground)
 {
     [Fact]
     public async Task Pages_are_newest_first_without_gaps_and_stay_so_after_a_restart()
@@ -11,7 +11,7 @@ public sealed class QueryTests
         using var folder = new TemporaryFolder();
         var placed = new List<string>();
         List<string> before;
-        await using (var shop = await RunningShop.StartAsync(folder: folder))
+        await using (var shop = await StartAsync(folder: folder))
         {
             for (var i = 0; i < 12; i++) placed.Add(
                 (await shop.PlaceAsync(RunningShop.Order($"CUST-{i % 2}", ("PROD-001", i < 11 ? 1 : 1_000)))).OrderId);
@@ -24,7 +24,7 @@ public sealed class QueryTests
             Assert.Empty(await AllAsync(shop, "&customerId=CUST-0&status=CANCELLED"));
         }
 
-        await using var again = await RunningShop.StartAsync(folder: folder);
+        await using var again = await StartAsync(folder: folder);
 
         Assert.Equal(before, await AllAsync(again, ""));
         Assert.Equal((11, 1), ((await again.GetStatsAsync()).Orders.Confirmed, (await again.GetStatsAsync()).Orders.Cancelled));
@@ -33,7 +33,7 @@ public sealed class QueryTests
     [Fact]
     public async Task A_page_behind_the_last_one_is_empty_and_keeps_the_total()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         var page = await shop.GetAsync("/api/inventory?page=2147483647&pageSize=200", PlainJson.Api.StockPage);
 
@@ -44,7 +44,7 @@ public sealed class QueryTests
     [Fact]
     public async Task A_put_is_visible_when_it_is_answered_and_a_new_sku_can_be_ordered()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
 
         using var created = await shop.PutStockAsync("NEW 1", """{"available":3,"price":0.10}""");
         using var changed = await shop.PutStockAsync("NEW 1", """{"available":5,"price":0.20}""");
@@ -61,7 +61,7 @@ public sealed class QueryTests
     [Fact]
     public async Task Amounts_are_exact_json_numbers()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
         await shop.PutStockAsync("PENNY", """{"available":1000000000,"price":0.1}""");
         await shop.PlaceAsync(RunningShop.Order("C", ("PENNY", 3)));
         await shop.PutStockAsync("DEAR", """{"available":1000000000,"price":999999.9999}""");
@@ -76,7 +76,8 @@ public sealed class QueryTests
     [Fact]
     public async Task Health_openapi_and_the_page_answer()
     {
-        await using var shop = await RunningShop.StartAsync();
+        await using var shop = await StartAsync();
+        await shop.WorkAsync();
 
         Assert.Equal("""{"status":"ok","reason":null}""", await shop.Http.GetStringAsync("/health/live", RunningShop.Patience));
         Assert.Equal("""{"status":"ok","reason":null}""", await shop.Http.GetStringAsync("/health/ready", RunningShop.Patience));

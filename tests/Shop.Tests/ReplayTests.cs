@@ -7,7 +7,7 @@ using Shop.Customers;
 
 namespace Shop.Tests;
 
-public sealed class ReplayTests
+public abstract class ReplayTests(Ground ground) : ShopTests(ground)
 {
     private const string Small = """
         InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
@@ -78,9 +78,9 @@ public sealed class ReplayTests
         Assert.Equal(["a\"b", "c,\"d", ""], RetailCsv.Split("a\"b,\"c,\"\"d\",")!);
     }
 
-    private static async Task<ShopStats> ReplayAsync(TemporaryFolder folder, string file)
+    private async Task<ShopStats> ReplayAsync(TemporaryFolder folder, string file)
     {
-        await using var shop = await RunningShop.StartAsync(
+        await using var shop = await StartAsync(
             options => options with { Rate = null, OrdersFile = file, ExitsWhenDone = true, InitialStock = 1_000 }, folder);
         var stopping = shop.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

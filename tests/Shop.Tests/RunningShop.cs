@@ -37,13 +37,19 @@ internal sealed class RunningShop : IAsyncDisposable
     public static CancellationToken Patience => TestContext.Current.CancellationToken;
 
     /// <summary>Starts a shop without customers, whose provider answers at once and never declines unless the options say so.</summary>
-    public static async Task<RunningShop> StartAsync(Func<ShopOptions, ShopOptions>? change = null, TemporaryFolder? folder = null)
+    /// <param name="bootstrap">The brokers; null stands for the embedded log.</param>
+    /// <param name="change">Changes the options.</param>
+    /// <param name="folder">The data folder, where it outlives the shop.</param>
+    public static async Task<RunningShop> StartAsync(
+        string? bootstrap, Func<ShopOptions, ShopOptions>? change = null, TemporaryFolder? folder = null)
     {
         var owned = folder is null ? new TemporaryFolder() : null;
         var options = new ShopOptions
         {
             Urls = ["http://127.0.0.1:0"],
             DataDirectory = (folder ?? owned!).Path,
+            Engine = bootstrap is null ? ShopEngine.Embedded : ShopEngine.Kafka,
+            Bootstrap = bootstrap,
             Rate = 0,
             PaymentFailureRate = 0,
             PaymentDelayMax = TimeSpan.Zero,
@@ -53,7 +59,7 @@ internal sealed class RunningShop : IAsyncDisposable
         await app.StartAsync(Patience);
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var shop = new RunningShop(app, owned, new Uri(address), output);
-        await shop.Services.GetRequiredService<Customers.CustomersHost>().Opened.WaitAsync(Patience);
+        if (shop.Services.GetService<Customers.CustomersHost>() is { } customers) await customers.Opened.WaitAsync(Patience);
         return shop;
     }
 
@@ -72,11 +78,16 @@ internal sealed class RunningShop : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync(PlainJson.Api.OrderAccepted, Patience))!;
     }
 
-    /// <summary>Waits until no order is pending and every service has finished, mails included.</summary>
+    /// <summary>Waits until every service of this process has a partition to work on, and works.</summary>
+    public async Task WorkAsync() => await Services.GetRequiredService<ProcessorRuntime>().WaitUntilAsync(
+        statuses => statuses.All(status => status is { State: ProcessorState.Running, Partitions.Count: > 0 }), Patience);
+
+    /// <summary>Waits until no order is pending and every service, in whichever process, has finished, mails included.</summary>
     public async Task SettleAsync()
     {
         await View.WaitForCountsAsync(counts => counts.Pending == 0, Patience);
-        await Services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(Patience);
+        var source = Services.GetRequiredService<StatsSource>();
+        while ((await source.ReadAsync(Patience)).Lag.Values.Any(lag => lag > 0)) await Task.Yield();
     }
 
     public Task<OrderDetails> GetOrderAsync(string orderId) => GetAsync($"/api/orders/{orderId}", PlainJson.Api.OrderDetails);

@@ -79,7 +79,7 @@ public sealed class ViewTests
         return view;
     }
 
-    private static ViewedEvent Event(object data, string id, string? causation, int second) => new(data, new TimelineEntry
+    private static ViewedEvent Event(object data, string id, string? causation, int second) => new(data, second, new TimelineEntry
     {
         Id = id,
         Causation = causation,

@@ -271,9 +271,9 @@ public sealed record LiveMail
     /// <summary>The order's id.</summary>
     public required string OrderId { get; init; }
 
-    /// <summary>The file below the data folder.</summary>
+    /// <summary>The file below the data folder, unless the mails have a folder of their own.</summary>
     public required string File { get; init; }
 
-    /// <summary>When the order was confirmed.</summary>
+    /// <summary>When the mail was written.</summary>
     public required DateTimeOffset Time { get; init; }
 }

@@ -9,8 +9,8 @@ internal static class OrderEndpoints
 {
     private const int KeyLengthMax = 255;
 
-    /// <summary>How long an answer waits for the view to show what is durable already.</summary>
-    private static readonly TimeSpan ViewPatience = TimeSpan.FromSeconds(10);
+    /// <summary>How long an answer waits for the order to be durable, and for the view to show it.</summary>
+    private static readonly TimeSpan OrderPatience = TimeSpan.FromSeconds(10);
 
     public static void MapOrders(this IEndpointRouteBuilder app)
     {
@@ -57,9 +57,11 @@ internal static class OrderEndpoints
         using (body) draft = OrderRequestReader.Read(body!.RootElement, errors);
         if (draft is null) return Problems.Of(errors);
 
+        using var patience = new CancellationTokenSource(OrderPatience, time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
         var result = key is null
-            ? await placeOrder.ExecuteAsync(draft, cancellation)
-            : await placeOrder.ExecuteAsync(OrderIds.OfKey(draft.CustomerId, key), draft, cancellation);
+            ? await placeOrder.ExecuteAsync(draft, ending.Token)
+            : await placeOrder.ExecuteAsync(OrderIds.OfKey(draft.CustomerId, key), draft, ending.Token);
         if (result is PlaceOrderResult.Rejected rejected) return Problems.Of(rejected.Errors);
         var orderId = result switch
         {
@@ -68,8 +70,6 @@ internal static class OrderEndpoints
             _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
         };
 
-        using var patience = new CancellationTokenSource(ViewPatience, time);
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
         var order = await view.WaitForOrderAsync(orderId, ending.Token);
         if (result is PlaceOrderResult.AlreadyPlaced && !PlaceOrder.IsSame(draft, order))
         {

@@ -69,7 +69,7 @@ internal static class Problems
             BadHttpRequestException bad => (bad.StatusCode, bad.Message),
             MillraceException { IsTransient: true } refused => (StatusCodes.Status503ServiceUnavailable, refused.Message),
             MillraceException { Code: FailureCodes.Stopped } => (StatusCodes.Status503ServiceUnavailable, "The shop is closing."),
-            OperationCanceledException => (
+            OperationCanceledException or MillraceException { Code: FailureCodes.UnknownResult } => (
                 StatusCodes.Status503ServiceUnavailable,
                 "It took too long, or the shop is closing. Whether it was done is to be asked again."),
             _ => (StatusCodes.Status500InternalServerError, "The shop failed; its log says why."),

@@ -1,18 +1,18 @@
-using Millrace;
-using Shop.Customers;
 using Shop.Live;
 using Shop.View;
 
 namespace Shop.Api;
 
-/// <summary>Numbers, the live feed and health over HTTP; and the gate that keeps requests out until the shop is open.</summary>
+/// <summary>Numbers and the live feed over HTTP; and the gate that keeps requests out until the shop is open.</summary>
 internal static class ShopEndpoints
 {
+    /// <summary>How long an answer waits for the brokers and for the view.</summary>
+    private static readonly TimeSpan StatsPatience = TimeSpan.FromSeconds(10);
+
     public static void MapShop(this IEndpointRouteBuilder app)
     {
         var routes = app.MapGroup("").WithTags("Shop");
-        routes.MapGet("/api/stats", async (StatsSource stats, CancellationToken cancellation) =>
-                Results.Json(await stats.ReadAsync(cancellation), PlainJson.Api.ShopStats))
+        routes.MapGet("/api/stats", ReadStatsAsync)
             .WithName("GetStats")
             .WithSummary("The shop in numbers")
             .Produces<ShopStats>();
@@ -21,19 +21,13 @@ internal static class ShopEndpoints
             .WithSummary("Everything that happens, as Server-Sent Events")
             .WithDescription("Events: snapshot (first, and again after falling behind), stats, order, timeline, stock, mail.")
             .Produces<LiveSnapshot>(StatusCodes.Status200OK, "text/event-stream");
-        routes.MapGet("/health/live", () => Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetLiveness")
-            .WithSummary("Whether the process answers")
-            .Produces<HealthAnswer>();
-        routes.MapGet("/health/ready", (Readiness readiness) => readiness.Reason is { } reason
-                ? Results.Json(
-                    new HealthAnswer { Status = readiness.IsStarting ? "starting" : "failing", Reason = reason },
-                    PlainJson.Api.HealthAnswer, statusCode: StatusCodes.Status503ServiceUnavailable)
-                : Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetReadiness")
-            .WithSummary("Whether the view has caught up and the services run")
-            .Produces<HealthAnswer>()
-            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<IResult> ReadStatsAsync(StatsSource stats, TimeProvider time, CancellationToken cancellation)
+    {
+        using var patience = new CancellationTokenSource(StatsPatience, time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
+        return Results.Json(await stats.ReadAsync(ending.Token), PlainJson.Api.ShopStats);
     }
 
     /// <summary>Answers 503 to the interface until the view has caught up: an empty answer would be a wrong one.</summary>
@@ -49,28 +43,4 @@ internal static class ShopEndpoints
 
         await next(http);
     });
-}
-
-/// <summary>Whether the shop can serve. Thread safe.</summary>
-internal sealed class Readiness(CustomersHost customers, ViewReader reader, ProcessorRuntime runtime)
-{
-    /// <summary>True until the view has caught up with what was there at the start, and there is something to sell.</summary>
-    public bool IsStarting => !customers.Opened.IsCompleted;
-
-    /// <summary>Why it cannot serve, or null when it can.</summary>
-    public string? Reason
-    {
-        get
-        {
-            if (reader.Failure is { } failure) return $"The view stopped: {failure}";
-            if (IsStarting) return "The view reads the events of earlier runs.";
-            foreach (var status in runtime.Statuses)
-            {
-                if (status.State != ProcessorState.Running)
-                    return $"The service '{status.Processor}' is {status.State}: {status.Failure ?? "it begins"}";
-            }
-
-            return null;
-        }
-    }
 }

@@ -4,7 +4,7 @@ using Shop.View;
 namespace Shop.Customers;
 
 /// <summary>What an empty shop sells at first: a dozen things, so that there is something to order.</summary>
-internal sealed class Catalogue(ShopView view, SetStock setStock)
+internal sealed class Catalogue(ShopView view, SetStock setStock, TimeProvider time)
 {
     /// <summary>How many of each lie on the shelf at first, and after the shelf was filled up at a slow rate of customers.</summary>
     public const long ShelfSize = 60;
@@ -23,7 +23,7 @@ internal sealed class Catalogue(ShopView view, SetStock setStock)
         // The ids are always the same: when two starts are cut short, the shelf is filled once all the same.
         var commands = Skus.Select(
             (sku, i) => (Id: $"evt-catalogue-{sku}", new StockSet { Sku = sku, Available = ShelfSize, Price = Prices[i] })).ToList();
-        await setStock.ExecuteAsync(commands, cancellation);
+        await time.InsistAsync(() => setStock.ExecuteAsync(commands, cancellation), cancellation);
         foreach (var sku in Skus) await view.WaitForSkuAsync(sku, cancellation);
     }
 }

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Millrace;
 using Shop.View;
 
 namespace Shop.Customers;
@@ -10,9 +9,13 @@ namespace Shop.Customers;
 /// ends the program when that was asked for. Owned by the host.
 /// </summary>
 internal sealed class CustomersHost(
-    IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console)
+    IServiceProvider services, ShopOptions options, ShopView view, IHostApplicationLifetime lifetime, ShopConsole console,
+    TimeProvider time)
     : BackgroundService
 {
+    /// <summary>How often the groups' lags are asked for at the end.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes once there is something to sell.</summary>
@@ -42,9 +45,15 @@ internal sealed class CustomersHost(
     {
         await view.WaitForCountsAsync(counts => counts.Pending == 0, cancellation);
 
-        // The last mails come after the last order is settled.
-        await services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(cancellation);
-        var stats = await services.GetRequiredService<StatsSource>().ReadAsync(cancellation);
+        // The last mails come after the last order is settled, and from another process where the services are spread.
+        var source = services.GetRequiredService<StatsSource>();
+        var stats = await time.InsistAsync(() => source.ReadAsync(cancellation), cancellation);
+        while (stats.Lag.Values.Any(lag => lag > 0))
+        {
+            await Task.Delay(Pause, time, cancellation);
+            stats = await time.InsistAsync(() => source.ReadAsync(cancellation), cancellation);
+        }
+
         console.WriteResult(Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(stats, PlainJson.Api.ShopStats)));
         lifetime.StopApplication();
     }

@@ -22,7 +22,8 @@ internal sealed class ReplayProgress
 /// Replays a file of invoices as orders: one order per invoice, under an id that follows from the invoice, so that a replay that was cut
 /// short goes on where it ended when it is started again. Unknown skus enter the catalogue before the first order that names them.
 /// </summary>
-internal sealed class Replay(PlaceOrder placeOrder, SetStock setStock, ShopView view, ReplayProgress progress)
+internal sealed class Replay(
+    PlaceOrder placeOrder, SetStock setStock, ShopView view, ReplayProgress progress, TimeProvider time)
 {
     public const string TooManyLines = "TOO_MANY_LINES";
     public const string TooManyOfOne = "QUANTITY";
@@ -101,7 +102,7 @@ internal sealed class Replay(PlaceOrder placeOrder, SetStock setStock, ShopView 
 
         if (added.Count == 0) return;
         var commands = added.Values.Select(command => (Id: $"evt-replay-{IdOf(command.Sku)}", command)).ToList();
-        await setStock.ExecuteAsync(commands, cancellation);
+        await time.InsistAsync(() => setStock.ExecuteAsync(commands, cancellation), cancellation);
         foreach (var sku in added.Keys) await view.WaitForSkuAsync(sku, cancellation);
     }
 
@@ -117,7 +118,7 @@ internal sealed class Replay(PlaceOrder placeOrder, SetStock setStock, ShopView 
             Items = invoice.ConvertAll(line => new DraftLine(line.Sku, line.Quantity)),
             ShippingAddress = new Address { Street = "Unspecified", City = "Unspecified", Country = invoice[0].Country },
         };
-        return placeOrder.ExecuteAsync(orderId, draft, cancellation).AsTask();
+        return time.InsistAsync(() => placeOrder.ExecuteAsync(orderId, draft, cancellation), cancellation);
     }
 
     private static string ReasonOf(PlaceOrderResult.Rejected rejected) =>

@@ -11,9 +11,15 @@ namespace Shop.Inventory;
 /// </summary>
 internal static class InventoryModule
 {
+    /// <summary>The topics that it reads to ask for goods.</summary>
+    public static readonly string[] Topics = [OrderTopics.Created, PaymentTopics.Done];
+
+    /// <summary>The topics that the stock reads.</summary>
+    public static readonly string[] StockTopics = [InventoryTopics.Requests];
+
     public static MillraceBuilder AddInventory(this MillraceBuilder millrace) =>
         millrace.AddHandlers(InventoryTopics.Group, handlers => handlers
-        .From(OrderTopics.Created, PaymentTopics.Done)
+        .From(Topics)
         .WithSource(InventoryTopics.Source)
         .WithState("reservations", ShopJson.Default.ReservationState)
         .Handle(RequestReservation.OnOrderCreated)

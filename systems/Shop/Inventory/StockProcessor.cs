@@ -33,7 +33,7 @@ internal sealed partial class StockProcessor : IPartitionProcessor
     public static Processor Describe(EventPublisher publisher, ILogger<StockProcessor> logger) => new()
     {
         Name = InventoryTopics.StockGroup,
-        Topics = [InventoryTopics.Requests],
+        Topics = InventoryModule.StockTopics,
         Create = scope => new StockProcessor(scope, publisher, logger),
     };
 

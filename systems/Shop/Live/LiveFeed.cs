@@ -36,12 +36,6 @@ internal sealed class LiveFeed
         foreach (var subscriber in _subscribers) subscriber.Post(changes);
     }
 
-    /// <summary>Tells that a mail was written.</summary>
-    public void Post(LiveMail mail)
-    {
-        foreach (var subscriber in _subscribers) subscriber.Post(mail);
-    }
-
     private void Leave(LiveSubscriber leaving)
     {
         lock (_lock) _subscribers = Array.FindAll(_subscribers, subscriber => subscriber != leaving);
@@ -89,28 +83,15 @@ internal sealed class LiveSubscriber(Action<LiveSubscriber> leave) : IDisposable
                 _waiting.Orders.UnionWith(changes.Orders);
                 foreach (var (sku, level) in changes.Stock) _waiting.Stock[sku] = level;
                 _waiting.Timeline.AddRange(changes.Timeline);
+                _waiting.Mails.AddRange(changes.Mails);
             }
 
-            Signal();
-        }
-    }
-
-    public void Post(LiveMail mail)
-    {
-        lock (_lock)
-        {
-            if (!_waiting.IsOverrun) _waiting.Mails.Add(mail);
-            Signal();
+            if (_waiting.Count > ChangesMax) _waiting.Overrun();
+            _signal.TrySetResult();
         }
     }
 
     public void Dispose() => leave(this);
-
-    private void Signal()
-    {
-        if (_waiting.Count > ChangesMax) _waiting.Overrun();
-        _signal.TrySetResult();
-    }
 }
 
 /// <summary>Changes that were gathered for one page. Not thread safe.</summary>

@@ -1,14 +1,16 @@
 using System.Threading.Channels;
 using Millrace.Log;
-using Shop.Api;
 
 namespace Shop.Notifications;
 
 /// <summary>Where mails go and how safely.</summary>
 internal sealed record MailRoomOptions
 {
-    /// <summary>The folder, absolute.</summary>
+    /// <summary>The folder, absolute; several mail rooms may share it.</summary>
     public required string Directory { get; init; }
+
+    /// <summary>A name that no other mail room of the folder has at the same time; it is a part of temporary files' names.</summary>
+    public required string Writer { get; init; }
 
     /// <summary>Whether a mail is on the disk, not only with the operating system, before its event counts as handled.</summary>
     public required bool IsSynced { get; init; }
@@ -22,40 +24,38 @@ internal sealed record MailRoomOptions
 
 /// <summary>
 /// Writes mails as files, many at a time: each under a temporary name, then renamed, so that a file is whole or absent; one sync of the
-/// folder serves all. Writing a mail again replaces it by itself and counts once. Thread safe once started.
+/// folder serves all. Writing a mail again replaces it by itself. Thread safe once started.
 /// </summary>
-internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action<LiveMail> push) : IHostedService, IAsyncDisposable
+internal sealed class MailRoom(MailRoomOptions options, IStorage storage) : IHostedService, IAsyncDisposable
 {
     private const string Extension = ".eml";
-    private const string TemporaryExtension = ".tmp";
 
+    private readonly string _temporaryExtension = $".{options.Writer}.tmp";
     private readonly Channel<WaitingMail> _waiting = Channel.CreateBounded<WaitingMail>(options.WaitingMax);
     private readonly CancellationTokenSource _stopping = new();
-    private long _count;
     private Task? _loop;
-
-    /// <summary>How many mails there are.</summary>
-    public long Count => Interlocked.Read(ref _count);
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
         storage.CreateDirectory(options.Directory);
         foreach (var name in storage.ListFiles(options.Directory))
         {
-            if (name.EndsWith(Extension, StringComparison.Ordinal)) _count++;
-            else if (name.EndsWith(TemporaryExtension, StringComparison.Ordinal)) storage.DeleteFile(Path.Combine(options.Directory, name));
+            if (name.EndsWith(_temporaryExtension, StringComparison.Ordinal)) storage.DeleteFile(Path.Combine(options.Directory, name));
         }
 
         _loop = storage.RunBlocking(RunAsync);
         return Task.CompletedTask;
     }
 
-    /// <summary>Writes a mail and returns when it is safe. The order's id must be fit for a file name.</summary>
-    public async Task WriteAsync(string orderId, byte[] text, DateTimeOffset time, CancellationToken cancellation)
+    /// <summary>
+    /// Writes a mail, and returns its file's name when it is safe. The order's id must be fit for a file name.
+    /// </summary>
+    public async Task<string> WriteAsync(string orderId, byte[] text, CancellationToken cancellation)
     {
-        var mail = new WaitingMail(orderId, text, time, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var mail = new WaitingMail(orderId, text, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         await _waiting.Writer.WriteAsync(mail, cancellation);
         await mail.Written.Task.WaitAsync(cancellation);
+        return orderId + Extension;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
@@ -102,7 +102,7 @@ internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action
         {
             foreach (var mail in batch)
             {
-                files.Add(storage.Open(PathOf(mail, TemporaryExtension), create: true));
+                files.Add(storage.Open(PathOf(mail, _temporaryExtension), create: true));
                 files[^1].Write(0, mail.Text);
             }
 
@@ -118,20 +118,11 @@ internal sealed class MailRoom(MailRoomOptions options, IStorage storage, Action
             foreach (var file in files) file.Dispose();
         }
 
-        var added = 0;
-        foreach (var mail in batch)
-        {
-            if (!storage.FileExists(PathOf(mail, Extension))) added++;
-            storage.Rename(PathOf(mail, TemporaryExtension), PathOf(mail, Extension));
-        }
-
-        Interlocked.Add(ref _count, added);
+        foreach (var mail in batch) storage.Rename(PathOf(mail, _temporaryExtension), PathOf(mail, Extension));
         if (options.IsSynced) storage.SyncDirectory(options.Directory);
-        foreach (var mail in batch)
-            push(new LiveMail { OrderId = mail.OrderId, File = $"mail/{mail.OrderId}{Extension}", Time = mail.Time });
     }
 
     private string PathOf(WaitingMail mail, string extension) => Path.Combine(options.Directory, mail.OrderId + extension);
 
-    private sealed record WaitingMail(string OrderId, byte[] Text, DateTimeOffset Time, TaskCompletionSource Written);
+    private sealed record WaitingMail(string OrderId, byte[] Text, TaskCompletionSource Written);
 }

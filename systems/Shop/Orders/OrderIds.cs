@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Millrace;
 
 namespace Shop.Orders;
 
@@ -17,7 +18,7 @@ internal sealed class OrderIds(Random random, TimeProvider time)
     private readonly Lock _lock = new();
 
     /// <summary>
-    /// A new id, such as <c>ORD-20260125-7K3M9QX2PA</c>. Its 50 random bits make a second draw rare; the conditional append makes it safe.
+    /// A new id, such as <c>ORD-20260125-7K3M9QX2PA</c>. Its 50 random bits make a second draw rare; the journal makes it safe.
     /// </summary>
     public string Next()
     {
@@ -44,4 +45,7 @@ internal sealed class OrderIds(Random random, TimeProvider time)
             for (var i = 0; i < 20; i++) id[4 + i] = Digits[bytes[i] & 31];
         });
     }
+
+    /// <summary>What an order's first event is called: it follows from the order's id, so a second one is a repetition.</summary>
+    public static PublishOptions FirstEventOf(string orderId) => new() { Id = $"evt-{orderId}" };
 }

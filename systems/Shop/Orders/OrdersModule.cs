@@ -8,8 +8,11 @@ namespace Shop.Orders;
 /// <summary>The order service: what it reads, says and remembers.</summary>
 internal static class OrdersModule
 {
+    /// <summary>The topics that it reads.</summary>
+    public static readonly string[] Topics = [OrderTopics.Created, PaymentTopics.Done, InventoryTopics.Reserved];
+
     public static MillraceBuilder AddOrders(this MillraceBuilder millrace) => millrace.AddHandlers(OrderTopics.Group, handlers => handlers
-        .From(OrderTopics.Created, PaymentTopics.Done, InventoryTopics.Reserved)
+        .From(Topics)
         .WithSource(OrderTopics.Source)
         .WithState("orders", ShopJson.Default.OrderState)
         .Handle(SettleOrder.OnCreated)

@@ -1,18 +1,14 @@
-using Millrace;
-
 namespace Shop.Orders;
 
 /// <summary>
 /// Takes an order: checks it, prices it from the catalogue, and says <see cref="OrderCreated"/>. The order is placed when that is durable.
-/// The record is appended on the condition that the order's id is new, so one id is one order, whoever tries and however often. Thread
-/// safe.
+/// One id is one order, whoever tries and however often. Thread safe.
 /// </summary>
-/// <param name="engine">The engine; it must be able to append conditionally.</param>
-/// <param name="publisher">Says events as the order service.</param>
+/// <param name="journal">Where orders begin.</param>
 /// <param name="ids">Makes ids for orders that come without a key.</param>
 /// <param name="priceOf">The catalogue.</param>
 /// <param name="currency">The shop's currency.</param>
-internal sealed class PlaceOrder(Engine engine, EventPublisher publisher, OrderIds ids, FindPrice priceOf, string currency)
+internal sealed class PlaceOrder(IOrderJournal journal, OrderIds ids, FindPrice priceOf, string currency)
 {
     public const int LinesMax = 1_000;
     public const int QuantityMax = 1_000_000;
@@ -94,15 +90,9 @@ internal sealed class PlaceOrder(Engine engine, EventPublisher publisher, OrderI
             TotalAmount = items.Sum(line => line.Quantity * line.Price),
             ShippingAddress = draft.ShippingAddress,
         };
-        using var commit = new Commit();
-        await publisher.AddAsync(engine, commit, order, new PublishOptions { Id = $"evt-{orderId}" }, cancellation);
-        commit.Expect(OrderTopics.Created, orderId, version: 0, added: 1);
-        return await engine.CommitAsync(commit, cancellation) switch
-        {
-            CommitResult.Committed => new PlaceOrderResult.Placed(orderId),
-            CommitResult.Conflicted => new PlaceOrderResult.AlreadyPlaced(orderId),
-            var other => throw new InvalidOperationException($"Unknown result {other.GetType().Name}."),
-        };
+        return await journal.TryAppendAsync(order, cancellation)
+            ? new PlaceOrderResult.Placed(orderId)
+            : new PlaceOrderResult.AlreadyPlaced(orderId);
     }
 
     /// <summary>Adds up lines of the same sku, in the order of their first line. A sum beyond int stays visible as too many.</summary>

@@ -11,9 +11,6 @@ internal interface IPaymentProvider
 
     /// <summary>Gives a whole charge back.</summary>
     ValueTask<RefundAnswer> RefundAsync(RefundRequest request, CancellationToken cancellation);
-
-    /// <summary>The sums of everything that was moved.</summary>
-    LedgerTotals Totals { get; }
 }
 
 /// <summary>A charge to make.</summary>

@@ -25,28 +25,41 @@ internal sealed record LedgerEntry
     public required string TransactionRef { get; init; }
 }
 
-/// <summary>
-/// The simulated provider's books: an append-only log of its own, apart from the shop's, as a real provider's would be. An idempotency key
-/// is entered once; the log itself refuses a second entry, whichever process tries. Thread safe.
-/// </summary>
-internal sealed class Ledger : IAsyncDisposable
+/// <summary>Where the books are kept.</summary>
+internal sealed record LedgerOptions
 {
-    private const string Topic = "ledger";
-    private const int ReadBytesMax = 1 << 20;
+    /// <summary>The topic, of one partition.</summary>
+    public required string Topic { get; init; }
 
-    private static readonly TopicPartition Books = new(Topic, 0);
+    /// <summary>Opens the engine that has the topic.</summary>
+    public required Func<CancellationToken, ValueTask<Engine>> OpenEngine { get; init; }
 
-    private readonly Engine _engine;
-    private readonly TimeProvider _time;
+    /// <summary>Whether the ledger ends the engine when it ends itself.</summary>
+    public required bool OwnsEngine { get; init; }
+}
 
-    /// <summary>Guards everything below.</summary>
+/// <summary>
+/// The simulated provider's books: an append-only log, apart from the shop's topics, as a real provider's would be. An idempotency key
+/// moves money once: its first entry in the log is the one that counts, whichever process wrote it, and a later one counts nothing. So
+/// every process that reads the books knows the same. Thread safe once started.
+/// </summary>
+internal sealed partial class Ledger(LedgerOptions options, TimeProvider time, ILogger<Ledger> logger) : IHostedService, IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Guards everything below, but for what is set once at the start.</summary>
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Task<LedgerEntry>> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LedgerEntry> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Task<LedgerEntry>> _entering = new(StringComparer.Ordinal);
     private LedgerTotals _totals = new(0.00m, 0.00m, 0, 0);
+    private Engine? _engine;
+    private PartitionFollower? _follower;
+    private Task _following = Task.CompletedTask;
 
-    private Ledger(Engine engine, TimeProvider time) => (_engine, _time) = (engine, time);
+    /// <summary>Why the books are followed no more, or null while they are.</summary>
+    public string? Failure { get; private set; }
 
-    /// <summary>The sums of all durable entries.</summary>
+    /// <summary>The sums of all entries that were read.</summary>
     public LedgerTotals Totals
     {
         get
@@ -55,76 +68,121 @@ internal sealed class Ledger : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads the books from their start. The ledger owns the engine from here on.</summary>
-    public static async Task<Ledger> OpenAsync(Engine engine, TimeProvider time, CancellationToken cancellation)
-    {
-        await engine.EnsureTopicAsync(new TopicSpecification { Name = Topic, Partitions = 1 }, cancellation);
-        var ledger = new Ledger(engine, time);
-        using var reader = engine.OpenReader(Books, 0);
-        while (reader.TryRead(ReadBytesMax) is { } records)
-        {
-            using (records)
-            {
-                foreach (var record in records) ledger.Restore(record);
-            }
-        }
+    private TopicPartition Books => new(options.Topic, 0);
 
-        return ledger;
+    private Engine Engine => _engine ?? throw new InvalidOperationException("The ledger is not open yet: it opens when the host starts.");
+
+    private PartitionFollower Follower =>
+        _follower ?? throw new InvalidOperationException("The ledger is not open yet: it opens when the host starts.");
+
+    /// <summary>Opens the books and reads them to their end.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _engine = await options.OpenEngine(cancellationToken);
+        await _engine.EnsureTopicAsync(new TopicSpecification { Name = options.Topic, Partitions = 1 }, cancellationToken);
+        var (start, end) = await FindExtentAsync(cancellationToken);
+        _follower = new PartitionFollower(Books, start, Take);
+        _following = Task.Run(FollowAsync, CancellationToken.None);
+        await _follower.WaitAsync(end, cancellationToken);
     }
 
-    /// <summary>Enters a movement durably, or finds the one that has this key already.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_engine is null) return;
+        await _stopping.CancelAsync();
+        await _following;
+        if (options.OwnsEngine) await _engine.DisposeAsync();
+    }
+
+    /// <summary>Enters a movement durably, or finds the one that had this key first.</summary>
     public async ValueTask<LedgerEntry> EnterAsync(LedgerEntry entry, CancellationToken cancellation)
     {
         var mine = new TaskCompletionSource<LedgerEntry>(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<LedgerEntry>? known;
         lock (_lock)
         {
-            if (!_entries.TryGetValue(entry.IdempotencyKey, out known)) _entries.Add(entry.IdempotencyKey, mine.Task);
+            if (_entries.TryGetValue(entry.IdempotencyKey, out var first)) return first;
+            if (!_entering.TryGetValue(entry.IdempotencyKey, out known)) _entering.Add(entry.IdempotencyKey, mine.Task);
         }
 
         if (known is not null) return await known.WaitAsync(cancellation);
         try
         {
             // Once begun it is not cancelled: whoever waits for the same key shall get an answer that holds.
-            await AppendAsync(entry);
+            var first = await AppendAsync(entry);
+            mine.SetResult(first);
+            return first;
         }
         catch (Exception failure)
         {
-            lock (_lock) _entries.Remove(entry.IdempotencyKey);
             mine.SetException(failure);
             _ = mine.Task.Exception;
             throw;
         }
-
-        lock (_lock) _totals = Add(_totals, entry);
-        mine.SetResult(entry);
-        return entry;
-    }
-
-    public ValueTask DisposeAsync() => _engine.DisposeAsync();
-
-    private async ValueTask AppendAsync(LedgerEntry entry)
-    {
-        using var commit = new Commit();
-        commit.To(Books).Add(
-            _time.GetUtcNow().ToUnixTimeMilliseconds(),
-            Encoding.UTF8.GetBytes(entry.IdempotencyKey),
-            JsonSerializer.SerializeToUtf8Bytes(entry, ShopJson.Default.LedgerEntry));
-        commit.Expect(Topic, entry.IdempotencyKey, version: 0, added: 1);
-        var result = await _engine.CommitAsync(commit, CancellationToken.None);
-        if (result is CommitResult.Conflicted)
+        finally
         {
-            throw new MillraceException(FailureCodes.Fenced,
-                $"The ledger has an entry '{entry.IdempotencyKey}' that this process did not read: someone else writes to its folder.");
+            lock (_lock) _entering.Remove(entry.IdempotencyKey);
         }
     }
 
-    private void Restore(in Record record)
+    /// <summary>Completes when everything was read that is in the books now.</summary>
+    public async ValueTask CatchUpAsync(CancellationToken cancellation)
     {
-        var entry = JsonSerializer.Deserialize(record.Value.Span, ShopJson.Default.LedgerEntry)
-            ?? throw new MillraceException(FailureCodes.Corrupt, $"The ledger's entry at offset {record.Offset} is empty.");
-        _entries.Add(entry.IdempotencyKey, Task.FromResult(entry));
-        _totals = Add(_totals, entry);
+        var (_, end) = await FindExtentAsync(cancellation);
+        await Follower.WaitAsync(end, cancellation);
+    }
+
+    /// <summary>One record by itself; then the log says which entry of the key is the first.</summary>
+    private async ValueTask<LedgerEntry> AppendAsync(LedgerEntry entry)
+    {
+        var offset = await Engine.AppendAsync(Books, batch => batch.Add(
+            time.GetUtcNow().ToUnixTimeMilliseconds(),
+            Encoding.UTF8.GetBytes(entry.IdempotencyKey),
+            JsonSerializer.SerializeToUtf8Bytes(entry, ShopJson.Default.LedgerEntry)));
+        await Follower.WaitAsync(offset + 1, CancellationToken.None);
+        lock (_lock) return _entries[entry.IdempotencyKey];
+    }
+
+    private async ValueTask<(long Start, long End)> FindExtentAsync(CancellationToken cancellation)
+    {
+        var topic = await Engine.FindTopicAsync(options.Topic, cancellation)
+            ?? throw new MillraceException(FailureCodes.TopicNotFound, $"The topic '{options.Topic}' does not exist.");
+        return (topic.Partitions[0].StartOffset, topic.Partitions[0].EndOffset);
+    }
+
+    private async Task FollowAsync()
+    {
+        try
+        {
+            await Follower.RunAsync(Engine, _stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+        }
+        catch (MillraceException stopped) when (stopped.Code == FailureCodes.Stopped)
+        {
+        }
+        catch (Exception failure)
+        {
+            // The edge of the loop: who enters something fails from here on, and the process is not ready any more.
+            Failure = $"{Books}: {failure.Message}";
+            Stopped(logger, Books, failure);
+        }
+    }
+
+    private void Take(FetchedRecords records)
+    {
+        lock (_lock)
+        {
+            foreach (var record in records)
+            {
+                var entry = JsonSerializer.Deserialize(record.Value.Span, ShopJson.Default.LedgerEntry)
+                    ?? throw new MillraceException(FailureCodes.Corrupt, $"The ledger's entry at offset {record.Offset} is empty.");
+                if (_entries.TryAdd(entry.IdempotencyKey, entry)) _totals = Add(_totals, entry);
+            }
+        }
     }
 
     private static LedgerTotals Add(LedgerTotals totals, LedgerEntry entry) => entry.Kind switch
@@ -134,4 +192,7 @@ internal sealed class Ledger : IAsyncDisposable
         LedgerEntry.Decline => totals,
         _ => throw new MillraceException(FailureCodes.UnknownVersion, $"The ledger holds an entry of the unknown kind '{entry.Kind}'."),
     };
+
+    [LoggerMessage(EventId = 501, Level = LogLevel.Error, Message = "The provider's books stopped at {Source}; restart the process")]
+    private static partial void Stopped(ILogger logger, TopicPartition source, Exception failure);
 }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using Millrace;
 
 namespace Shop.Payments;
 
@@ -13,40 +12,18 @@ internal sealed record SimulatedProviderOptions
 
     /// <summary>The longest time that it takes to answer; the shortest is a tenth of it.</summary>
     public required TimeSpan AnswerDelayMax { get; init; }
-
-    /// <summary>Opens the engine that its books are kept on: its own, apart from the shop's.</summary>
-    public required Func<CancellationToken, ValueTask<Engine>> OpenBooks { get; init; }
 }
 
 /// <summary>
 /// A provider that behaves like one: it enters a movement into its books first and answers later, so that a caller can crash between the
-/// two and find the movement when it asks again. Whether it declines, and how slow it is, follows from the idempotency key. Thread safe
-/// once started.
+/// two and find the movement when it asks again. Whether it declines, and how slow it is, follows from the idempotency key. Thread safe.
 /// </summary>
-internal sealed class SimulatedProvider(SimulatedProviderOptions options, TimeProvider time)
-    : IPaymentProvider, IHostedService, IAsyncDisposable
+internal sealed class SimulatedProvider(SimulatedProviderOptions options, Ledger books, TimeProvider time) : IPaymentProvider
 {
-    private Ledger? _ledger;
-
-    public LedgerTotals Totals => Books.Totals;
-
-    private Ledger Books =>
-        _ledger ?? throw new InvalidOperationException("The provider has not opened its books yet: it does when the host starts.");
-
-    public async Task StartAsync(CancellationToken cancellationToken) =>
-        _ledger = await Ledger.OpenAsync(await options.OpenBooks(cancellationToken), time, cancellationToken);
-
-    public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_ledger is not null) await _ledger.DisposeAsync();
-    }
-
     public async ValueTask<ChargeAnswer> ChargeAsync(ChargeRequest request, CancellationToken cancellation)
     {
         var chance = Chance.Of(request.IdempotencyKey);
-        var entry = await Books.EnterAsync(
+        var entry = await books.EnterAsync(
             new LedgerEntry
             {
                 Kind = chance.Decline < options.DeclineRate ? LedgerEntry.Decline : LedgerEntry.Charge,
@@ -69,7 +46,7 @@ internal sealed class SimulatedProvider(SimulatedProviderOptions options, TimePr
     public async ValueTask<RefundAnswer> RefundAsync(RefundRequest request, CancellationToken cancellation)
     {
         var chance = Chance.Of(request.IdempotencyKey);
-        var entry = await Books.EnterAsync(
+        var entry = await books.EnterAsync(
             new LedgerEntry
             {
                 Kind = LedgerEntry.Refund,

@@ -12,6 +12,9 @@ internal sealed class OrderEntry(string orderId)
     /// <summary>Null until the order itself was read.</summary>
     public OrderCreated? Order { get; set; }
 
+    /// <summary>Where the order's record is in its partition: the first of the order's id.</summary>
+    public long Offset { get; set; }
+
     public DateTimeOffset PlacedAt { get; set; }
 
     public string Status { get; set; } = OrderState.Pending;
@@ -81,11 +84,11 @@ internal sealed class OrderBook
         return entry ??= new OrderEntry(orderId);
     }
 
-    /// <summary>Takes an order in; false when it is there already.</summary>
-    public bool Place(OrderEntry entry, OrderCreated order, DateTimeOffset placedAt)
+    /// <summary>Takes an order in; false when it is there already: the first record of an id is the order.</summary>
+    public bool Place(OrderEntry entry, OrderCreated order, long offset, DateTimeOffset placedAt)
     {
         if (entry.Order is not null) return false;
-        (entry.Order, entry.PlacedAt) = (order, placedAt);
+        (entry.Order, entry.Offset, entry.PlacedAt) = (order, offset, placedAt);
         if (entry.Status == OrderState.Confirmed) ConfirmedTotal += order.TotalAmount;
         if (!_isOpen)
         {

@@ -1,12 +1,17 @@
 using Shop.Api;
 using Shop.Inventory;
+using Shop.Notifications;
 using Shop.Orders;
 using Shop.Payments;
 
 namespace Shop.View;
 
-/// <summary>An event as the view takes it in.</summary>
-internal readonly record struct ViewedEvent(object Data, TimelineEntry Entry);
+/// <summary>An event as the view takes it in, with its record's offset.</summary>
+internal readonly record struct ViewedEvent(object Data, long Offset, TimelineEntry Entry);
+
+/// <summary>What the view adds to the shop's numbers.</summary>
+internal sealed record ViewCounts(
+    OrderCounts Orders, decimal ConfirmedTotal, long Mails, IReadOnlyDictionary<string, long> Events);
 
 /// <summary>
 /// What queries see: a fold over the topics, in memory, rebuilt at each start. Queries may be asked once it is open. Thread safe.
@@ -24,6 +29,7 @@ internal sealed class ShopView
     private readonly Waiters<StockView> _levelWaiters = new();
     private readonly List<(Func<OrderCounts, bool> Condition, TaskCompletionSource Met)> _countWaiters = [];
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _mails;
 
     /// <summary>Completes when the view has caught up with what was in the topics at the start.</summary>
     public Task Opened => _opened.Task;
@@ -82,6 +88,12 @@ internal sealed class ShopView
                 Timeline = Chronicle.Order(entry.Timeline),
             };
         }
+    }
+
+    /// <summary>The offset of the record that began an order, the first of its id; null when none was read.</summary>
+    public long? FindOrderOffset(string orderId)
+    {
+        lock (_lock) return _orders.Find(orderId)?.Offset;
     }
 
     /// <summary>The order as it was placed, once the view has it.</summary>
@@ -166,9 +178,13 @@ internal sealed class ShopView
     }
 
     /// <summary>What the view adds to the shop's numbers.</summary>
-    public (OrderCounts Orders, decimal ConfirmedTotal, SortedDictionary<string, long> Events) Count()
+    public ViewCounts Count()
     {
-        lock (_lock) return (_orders.Counts, _orders.ConfirmedTotal, new SortedDictionary<string, long>(_events, StringComparer.Ordinal));
+        lock (_lock)
+        {
+            return new ViewCounts(
+                _orders.Counts, _orders.ConfirmedTotal, _mails, new SortedDictionary<string, long>(_events, StringComparer.Ordinal));
+        }
     }
 
     private void Apply(in ViewedEvent viewed, ViewChanges? changes)
@@ -181,10 +197,12 @@ internal sealed class ShopView
 
         if (OrderIdOf(viewed.Data) is not { } orderId) return;
         var entry = _orders.Open(orderId);
-        if (Chronicle.Add(entry.Timeline, viewed.Entry)) changes?.Add(orderId, viewed.Entry);
+        if (!Chronicle.Add(entry.Timeline, viewed.Entry)) return;
+        changes?.Add(orderId, viewed.Entry);
+        if (viewed.Data is MailSent mail) Apply(mail, viewed.Entry.Time, changes);
         var isChanged = viewed.Data switch
         {
-            OrderCreated order => Place(entry, order, viewed.Entry.Time),
+            OrderCreated order => Place(entry, order, viewed),
             OrderConfirmed => _orders.Settle(entry, OrderState.Confirmed, null),
             OrderCancelled cancelled => _orders.Settle(entry, OrderState.Cancelled, cancelled.Reason),
             _ => false,
@@ -192,9 +210,9 @@ internal sealed class ShopView
         if (isChanged && entry.Order is not null) changes?.Add(entry);
     }
 
-    private bool Place(OrderEntry entry, OrderCreated order, DateTimeOffset placedAt)
+    private bool Place(OrderEntry entry, OrderCreated order, in ViewedEvent viewed)
     {
-        if (!_orders.Place(entry, order, placedAt)) return false;
+        if (!_orders.Place(entry, order, viewed.Offset, viewed.Entry.Time)) return false;
         _orderWaiters.Complete(entry.OrderId, order);
         return true;
     }
@@ -207,6 +225,12 @@ internal sealed class ShopView
         changes?.Add(level);
         _skuWaiters.Complete(level.Sku, level);
         if (causationId is not null) _levelWaiters.Complete(causationId, level);
+    }
+
+    private void Apply(MailSent mail, DateTimeOffset time, ViewChanges? changes)
+    {
+        _mails++;
+        changes?.Add(new LiveMail { OrderId = mail.OrderId, File = $"mail/{mail.File}", Time = time });
     }
 
     private async Task<T> AwaitAsync<T>(Waiters<T> waiters, string key, TaskCompletionSource<T> waiter, CancellationToken cancellation)
@@ -243,6 +267,7 @@ internal sealed class ShopView
         ReservationRequested request => request.OrderId,
         InventoryReserved reserved => reserved.OrderId,
         InventoryInsufficient shortage => shortage.OrderId,
+        MailSent mail => mail.OrderId,
         _ => null,
     };
 }

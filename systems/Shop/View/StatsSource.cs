@@ -1,38 +1,55 @@
 using Millrace;
 using Shop.Api;
 using Shop.Customers;
-using Shop.Notifications;
 using Shop.Payments;
 
 namespace Shop.View;
 
-/// <summary>Puts the shop's numbers together: from the view, the provider's books, the mails and the groups' lags. Thread safe.</summary>
-internal sealed class StatsSource(Engine engine, ShopView view, IPaymentProvider provider, MailRoom mails, ReplayProgress replay)
+/// <summary>
+/// Puts the shop's numbers together: from the view, the provider's books and the groups' lags. Whichever process did the work, what was
+/// committed when it is asked is in the numbers. Thread safe.
+/// </summary>
+internal sealed class StatsSource(Engine engine, ShopView view, ViewReader reader, Ledger books, ReplayProgress replay)
 {
     public async ValueTask<ShopStats> ReadAsync(CancellationToken cancellation)
     {
-        var (orders, confirmedTotal, events) = view.Count();
-        var totals = provider.Totals;
-        var lag = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var group in Topology.Groups)
-        {
-            var behind = 0L;
-            foreach (var partition in await engine.DescribeLagAsync(group, cancellation)) behind += partition.Lag;
-            lag[group] = behind;
-        }
+        // The lags first: when a group has finished with all events, then what it said and moved is in what is read after that.
+        var positions = await Task.WhenAll(
+            Topology.Groups.Select(group => engine.DescribeLagAsync(group.Group, cancellation).AsTask()));
+        var topics = await reader.FindTopicsAsync(cancellation);
+        await books.CatchUpAsync(cancellation);
+        await reader.WaitAsync(topics, cancellation);
 
+        var counts = view.Count();
+        var totals = books.Totals;
         return new ShopStats
         {
-            Orders = orders,
+            Orders = counts.Orders,
             Captured = totals.Captured,
             Refunded = totals.Refunded,
-            ConfirmedTotal = confirmedTotal,
+            ConfirmedTotal = counts.ConfirmedTotal,
             Charges = totals.Charges,
             Refunds = totals.Refunds,
-            Mails = mails.Count,
-            Events = events,
-            Lag = lag,
+            Mails = counts.Mails,
+            Events = counts.Events,
+            Lag = Lags(positions, topics),
             Replay = replay.Stats,
         };
+    }
+
+    /// <summary>How far each group is behind. Of one that never ran anywhere the engine knows nothing: all events are before it.</summary>
+    private static SortedDictionary<string, long> Lags(IReadOnlyList<PartitionLag>[] positions, IReadOnlyList<TopicDescription> topics)
+    {
+        var lags = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        for (var i = 0; i < positions.Length; i++)
+        {
+            var (group, reads) = Topology.Groups[i];
+            var known = positions[i].Select(partition => partition.Source.Topic).ToHashSet(StringComparer.Ordinal);
+            lags[group] = positions[i].Sum(partition => partition.Lag) + topics
+                .Where(topic => reads.Contains(topic.Name, StringComparer.Ordinal) && !known.Contains(topic.Name))
+                .Sum(topic => topic.Partitions.Sum(partition => partition.EndOffset - partition.StartOffset));
+        }
+
+        return lags;
     }
 }

@@ -14,9 +14,13 @@ internal sealed class ViewChanges
 
     public Dictionary<string, StockView> Stock { get; } = new(StringComparer.Ordinal);
 
+    public List<LiveMail> Mails { get; } = [];
+
     public void Add(OrderEntry entry) => Orders.Add(entry.OrderId);
 
     public void Add(StockView level) => Stock[level.Sku] = level;
+
+    public void Add(LiveMail mail) => Mails.Add(mail);
 
     public void Add(string orderId, TimelineEntry entry) => Timeline.Add(new LiveTimelineEntry
     {

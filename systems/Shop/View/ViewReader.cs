@@ -6,36 +6,40 @@ using Shop.Live;
 namespace Shop.View;
 
 /// <summary>
-/// Feeds the view: reads every partition of the shop's topics from its start, outside any group, and follows it. Owned by the host.
+/// Feeds the view: reads every partition of the shop's topics from its start, outside any group, and follows it. Owned by the host; thread
+/// safe once started.
 /// </summary>
 internal sealed partial class ViewReader(
     Func<Engine> engine, EventRegistry registry, ShopView view, LiveFeed feed, ILogger<ViewReader> logger) : IHostedService, IDisposable
 {
-    private const int ReadBytesMax = 1 << 20;
     private const string SourcePrefix = "/services/";
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Dictionary<TopicPartition, PartitionFollower> _followers = [];
     private readonly List<Task> _loops = [];
-    private int _behind;
 
     /// <summary>Why the view follows no more, or null while it does.</summary>
     public string? Failure { get; private set; }
 
+    /// <summary>The topics that the view is made of.</summary>
+    public IReadOnlyList<string> Topics { get; } =
+        [.. registry.Contracts.Select(contract => contract.Topic).Distinct().Order(StringComparer.Ordinal)];
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var sources = new List<(TopicPartition Source, long From, long Until)>();
-        foreach (var name in registry.Contracts.Select(contract => contract.Topic).Distinct().Order(StringComparer.Ordinal))
+        var topics = await FindTopicsAsync(cancellationToken);
+        foreach (var topic in topics)
         {
-            var topic = await engine().FindTopicAsync(name, cancellationToken)
-                ?? throw new MillraceException(FailureCodes.TopicNotFound, $"The topic '{name}' does not exist.");
-            view.AddTopic(name);
+            view.AddTopic(topic.Name);
             foreach (var partition in topic.Partitions)
-                sources.Add((new TopicPartition(name, partition.Partition), partition.StartOffset, partition.EndOffset));
+            {
+                var source = new TopicPartition(topic.Name, partition.Partition);
+                _followers.Add(source, new PartitionFollower(source, partition.StartOffset, Take));
+            }
         }
 
-        _behind = sources.Count;
-        foreach (var (source, from, until) in sources)
-            _loops.Add(Task.Run(() => FollowAsync(source, from, until, _stopping.Token), CancellationToken.None));
+        foreach (var follower in _followers.Values) _loops.Add(Task.Run(() => FollowAsync(follower), CancellationToken.None));
+        _loops.Add(OpenAsync(topics));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -46,25 +50,41 @@ internal sealed partial class ViewReader(
 
     public void Dispose() => _stopping.Dispose();
 
-    private async Task FollowAsync(TopicPartition source, long from, long until, CancellationToken cancellation)
+    /// <summary>The shop's topics as they are now.</summary>
+    public async ValueTask<IReadOnlyList<TopicDescription>> FindTopicsAsync(CancellationToken cancellation) =>
+        await Task.WhenAll(Topics.Select(async name => await engine().FindTopicAsync(name, cancellation)
+            ?? throw new MillraceException(FailureCodes.TopicNotFound, $"The topic '{name}' does not exist.")));
+
+    /// <summary>Completes once the view has taken in everything of a partition before an offset.</summary>
+    public Task WaitAsync(TopicPartition source, long offset, CancellationToken cancellation) =>
+        _followers[source].WaitAsync(offset, cancellation);
+
+    /// <summary>Completes once the view has taken in everything that those topics held.</summary>
+    public Task WaitAsync(IReadOnlyList<TopicDescription> topics, CancellationToken cancellation) => Task.WhenAll(
+        from topic in topics
+        from partition in topic.Partitions
+        select WaitAsync(new TopicPartition(topic.Name, partition.Partition), partition.EndOffset, cancellation));
+
+    private async Task OpenAsync(IReadOnlyList<TopicDescription> topics)
     {
         try
         {
-            using var reader = engine().OpenReader(source, from);
-            var isBehind = true;
-            while (true)
-            {
-                if (isBehind && reader.Offset >= until)
-                {
-                    isBehind = false;
-                    if (Interlocked.Decrement(ref _behind) == 0) view.Open();
-                }
-
-                using var records = await reader.ReadAsync(ReadBytesMax, cancellation);
-                Take(records);
-            }
+            await WaitAsync(topics, CancellationToken.None);
+            view.Open();
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (Exception)
+        {
+            // What ended a reading before its time is told by that reading.
+        }
+    }
+
+    private async Task FollowAsync(PartitionFollower follower)
+    {
+        try
+        {
+            await follower.RunAsync(engine(), _stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
         }
         catch (MillraceException stopped) when (stopped.Code == FailureCodes.Stopped)
@@ -73,8 +93,8 @@ internal sealed partial class ViewReader(
         catch (Exception failure)
         {
             // The edge of the loop: the shop goes on, but is not ready any more, since its answers would be old.
-            Failure = $"{source}: {failure.Message}";
-            Stopped(logger, source, failure);
+            Failure = $"{follower.Source}: {failure.Message}";
+            Stopped(logger, follower.Source, failure);
         }
     }
 
@@ -109,7 +129,7 @@ internal sealed partial class ViewReader(
         }
 
         var source = Encoding.UTF8.GetString(read.Source.Span);
-        viewed = new ViewedEvent(data, new TimelineEntry
+        viewed = new ViewedEvent(data, record.Offset, new TimelineEntry
         {
             Id = Encoding.UTF8.GetString(read.Id.Span),
             Time = read.Time ?? DateTimeOffset.FromUnixTimeMilliseconds(record.Timestamp),

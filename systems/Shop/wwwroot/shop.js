@@ -48,11 +48,7 @@ new Live('/api/live', {
     }
   },
   stock: (data, read) => store.takeLevel(read(data)),
-  mail: (data, read) => {
-    const mail = read(data);
-    store.takeMail(mail);
-    orderView.takeChange(mail.orderId);
-  },
+  mail: (data, read) => store.takeMail(read(data)),
 }, state => {
   store.connection = state;
   store.touch('connection');

@@ -11,11 +11,12 @@ internal sealed class ShopCheck(ShopClient shop, ShopLoad load, string data, Tim
     private const string Created = "com.ecommerce.orders.order.created", Confirmed = "com.ecommerce.orders.order.confirmed",
         Cancelled = "com.ecommerce.orders.order.cancelled", Processed = "com.ecommerce.payments.payment.processed",
         Failed = "com.ecommerce.payments.payment.failed", Refunded = "com.ecommerce.payments.payment.refunded",
-        Requested = "com.ecommerce.inventory.reservation.requested", Reserved = "com.ecommerce.inventory.inventory.reserved", Insufficient = "com.ecommerce.inventory.inventory.insufficient";
+        Requested = "com.ecommerce.inventory.reservation.requested", Reserved = "com.ecommerce.inventory.inventory.reserved",
+        Insufficient = "com.ecommerce.inventory.inventory.insufficient", Sent = "com.ecommerce.notifications.mail.sent";
 
     private static readonly string[][] Paths =
     [
-        [Created, Processed, Requested, Reserved, Confirmed],
+        [Created, Processed, Requested, Reserved, Confirmed, Sent],
         [Created, Failed, Cancelled],
         [Created, Processed, Requested, Insufficient, Refunded, Cancelled],
     ];

@@ -123,7 +123,7 @@ export class OrderView {
     byId('order-facts').replaceChildren(...facts(order, steps));
     byId('order-items').replaceChildren(...order.items.map(itemRow));
     setText(byId('order-total'), `${amount(order.total)}${currency ? ` ${currency}` : ''}`);
-    this.#lanes.draw(withMail(order.timeline, this.#store.mails.get(order.orderId)), order.status === 'PENDING');
+    this.#lanes.draw(order.timeline, order.status === 'PENDING');
     byId('order-timeline').replaceChildren(...timelineRows(order.timeline));
   }
 }
@@ -140,16 +140,6 @@ function decodeOrNull(text) {
 function merge(answered, known) {
   const ids = new Set(answered.map(event => event.id));
   return [...answered, ...known.filter(event => !ids.has(event.id))];
-}
-
-// A mail is an effect outside the log and has no event; it stands in its lane when the feed told of it.
-function withMail(timeline, mail) {
-  const cause = timeline.find(event => /\.order\.confirmed$/.test(event.type));
-  return mail && cause
-    ? [...timeline, {
-      id: mail.file, type: 'mail.sent', service: 'notification-service', time: mail.time, causation: cause.id, isMail: true,
-    }]
-    : timeline;
 }
 
 function facts(order, steps) {
@@ -183,8 +173,8 @@ function drawEvent({ event, at, service }, start, cause) {
   detail.replaceChildren(
     html('h4', {}, eventWords(event.type), html('span', { class: 'soft' }, ` by ${service.name}`)),
     html('dl', { class: 'facts' },
-      event.isMail ? fact('File in the data folder', event.id) : fact('Id', event.id),
-      event.isMail ? null : fact('Type', event.type),
+      fact('Id', event.id),
+      fact('Type', event.type),
       fact('Time', `${localTime(event.time, true)} (+${span(at - start)})`),
       fact('Caused by', cause ? `${eventWords(cause.event.type)} (${event.causation})` : event.causation ?? 'a request from outside')));
 }
