@@ -8,6 +8,9 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(1);
 
+    /// <summary>What is normal for a moment is worth a warning once it lasts.</summary>
+    private static readonly TimeSpan MomentMax = TimeSpan.FromSeconds(2);
+
     /// <summary>How long one request waits for its answer.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(10);
 
@@ -45,8 +48,9 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
                 throw Stopped();
             }
 
-            if (options.Time.GetElapsedTime(started) >= (within ?? options.DeliveryTimeout)) throw KafkaErrors.ToFailure(what, error);
-            if (error.Code != ErrorCode.LeaderNotAvailable) log.RequestRetried(what, error.Code, error.Reason);
+            var elapsed = options.Time.GetElapsedTime(started);
+            if (elapsed >= (within ?? options.DeliveryTimeout)) throw KafkaErrors.ToFailure(what, error);
+            if (elapsed >= MomentMax || !IsOfAMoment(error.Code)) log.RequestRetried(what, error.Code, error.Reason);
             await PauseAsync(pause, cancellation);
             pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
         }
@@ -57,6 +61,10 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
         await Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
 
     public static MillraceException Stopped() => new(FailureCodes.Stopped, "The Kafka engine has stopped.");
+
+    /// <summary>What brokers answer while a topic or a group is just being made, or a transaction just ends.</summary>
+    private static bool IsOfAMoment(ErrorCode code) => code is ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition
+        or ErrorCode.UnknownLeaderEpoch or ErrorCode.UnstableOffsetCommit or ErrorCode.GroupLoadInProgress;
 
     private async ValueTask PauseAsync(TimeSpan pause, CancellationToken cancellation)
     {
