@@ -50,7 +50,21 @@ public sealed class KafkaBroker : IAsyncDisposable
         var broker = new KafkaBroker(scripts, directory, port, [.. settings.Select(setting => setting
             .Replace("{port}", $"{port}", StringComparison.Ordinal).Replace("{controller}", $"{port + 1}", StringComparison.Ordinal))]);
         await broker.StartAgainAsync();
+        Watch(directory);
         return broker;
+    }
+
+    /// <summary>A program that is killed disposes nothing: a shell that outlives it ends the broker and removes its data.</summary>
+    private static void Watch(string directory)
+    {
+        const string watch = "while kill -0 $1 2>/dev/null && [ -d \"$2\" ]; do sleep 1; done; " +
+            "[ ! -f \"$2/pid\" ] || kill -9 $(cat \"$2/pid\"); rm -rf \"$2\"";
+        using var shell = Process.Start(new ProcessStartInfo("setsid", ["bash", "-c", watch, "watch", $"{Environment.ProcessId}", directory])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        });
     }
 
     /// <summary>Starts it again on its data, after <see cref="StopAsync"/> or <see cref="KillAsync"/>.</summary>
