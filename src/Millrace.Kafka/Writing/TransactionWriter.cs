@@ -23,6 +23,7 @@ internal sealed class TransactionWriter : IDisposable
     private readonly Channel<PendingCommit> _waiting;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
+    private List<PendingCommit> _inHand = []; // being written, for when the writing ends half-way
     private PendingCommit? _next; // taken from the channel but too large for the transaction before it
     private volatile MillraceException? _failure;
 
@@ -66,7 +67,7 @@ internal sealed class TransactionWriter : IDisposable
     {
         try
         {
-            while (TryTake(out var group)) Write(group);
+            while (TryTake(out _inHand)) Write(_inHand);
         }
         catch (Exception failure)
         {
@@ -77,6 +78,7 @@ internal sealed class TransactionWriter : IDisposable
         }
 
         var refusal = _failure ?? Requests.Stopped();
+        foreach (var pending in _inHand) pending.Fail(refusal);
         _next?.Fail(refusal);
         while (_waiting.Reader.TryRead(out var pending)) pending.Fail(refusal);
     }
