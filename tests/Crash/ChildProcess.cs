@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Millrace.Crash;
 
@@ -10,6 +11,7 @@ internal sealed class ChildProcess : IDisposable
     private readonly Process _process;
     private readonly Task _reading;
     private readonly Queue<string> _errors = new();
+    private bool _isDisposed;
 
     /// <summary>Starts <c>dotnet ASSEMBLY ARGUMENTS</c>.</summary>
     public ChildProcess(string assembly, IEnumerable<string> arguments, Action<string> onLine)
@@ -37,6 +39,23 @@ internal sealed class ChildProcess : IDisposable
         }
     }
 
+    /// <summary>How it ended and what it said last.</summary>
+    public string LastWords
+    {
+        get
+        {
+            _reading.Wait();
+            return $"with code {_process.ExitCode}:{Environment.NewLine}{Errors}";
+        }
+    }
+
+    /// <summary>Writes a line to its standard input, which waits there if the process is stopped.</summary>
+    public void Tell(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        _process.StandardInput.Flush();
+    }
+
     /// <summary>Sends SIGKILL and returns when the process is gone and all of its output was read.</summary>
     /// <returns>False when it had ended by itself before.</returns>
     public async Task<bool> KillAsync()
@@ -48,10 +67,43 @@ internal sealed class ChildProcess : IDisposable
         return wasRunning;
     }
 
+    /// <summary>Sends SIGSTOP: the process stands still until <see cref="ContinueAsync"/>, and knows nothing of it.</summary>
+    public Task StopAsync() => SignalAsync("STOP");
+
+    /// <summary>Sends SIGCONT.</summary>
+    public Task ContinueAsync() => SignalAsync("CONT");
+
+    /// <summary>Closes its standard input, by which it ends itself, and returns its exit code; kills it when it takes too long.</summary>
+    public async Task<int> EndAsync(TimeSpan within)
+    {
+        _process.StandardInput.Close();
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(within);
+        }
+        catch (TimeoutException)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        await _reading;
+        return _process.ExitCode;
+    }
+
     public void Dispose()
     {
+        if (_isDisposed) return;
+        _isDisposed = true;
         if (!_process.HasExited) _process.Kill();
         _process.Dispose();
+    }
+
+    /// <summary>The numbers of signals differ between systems; the names that kill takes do not.</summary>
+    private async Task SignalAsync(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
     }
 
     private void KeepError(string line)

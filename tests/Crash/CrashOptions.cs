@@ -6,20 +6,59 @@ namespace Millrace.Crash;
 /// <summary>What the command line says.</summary>
 internal sealed record CrashOptions
 {
-    public const string Usage =
+    private const string Common =
         """
-        usage: Crash raw   [--cycles N] [--seed S] [--data DIR]
-               Crash state [--cycles N] [--seed S] [--data DIR]
-               Crash shop  [--cycles N] [--seed S] [--data DIR] [--shop PATH-TO-Shop.dll]
-        Starts a child process that writes, kills it with SIGKILL at random moments, starts it again and checks what is there.
-        Exit code 0: all held. 1: something did not. The seed is printed; with it the load and the moments are drawn alike.
+          --seed S       where chance begins; drawn and printed when it is not given. With it the load and the moments are drawn alike
+          --data DIR     where data goes; a folder below the system's temporary one by default, removed when all held
+        The last line says passed or failed. Exit code 0: all held. 1: something did not. 2: the command line is wrong.
         """;
 
-    /// <summary>raw, state, shop, or the child of raw or state.</summary>
-    public required string Mode { get; init; }
+    private static readonly Dictionary<string, string> Texts = new(StringComparer.Ordinal)
+    {
+        ["raw"] =
+            """
+            usage: Crash raw [--cycles N] [--seed S] [--data DIR]
+            The embedded log: a child process writes, is killed with SIGKILL at random moments and started again; its files are compared
+            with what it acknowledged.
+              --cycles N     how often to kill; 50 by default
+            """,
+        ["state"] =
+            """
+            usage: Crash state [--cycles N] [--seed S] [--data DIR]
+            A copy of state in RocksDB: a child process changes it, is killed with SIGKILL at random moments and started again; what is
+            there is a prefix of what it changed.
+              --cycles N     how often to kill; 50 by default
+            """,
+        ["shop"] =
+            """
+            usage: Crash shop [--cycles N] [--seed S] [--data DIR] [--shop Shop.dll]
+            The Shop on the embedded log under a load of orders, killed with SIGKILL at random moments; its invariants are checked at the
+            end.
+              --cycles N     how often to kill; 50 by default
+              --shop DLL     the Shop's assembly; by default the one that was built beside this program
+            """,
+        ["kafka-state"] =
+            """
+            usage: Crash kafka-state [--kills N] [--seed S] [--data DIR]
+            A processor with keyed state and timers on Kafka, killed with SIGKILL at random moments, also while it restores, while another
+            instance takes over, and with its local copies of state kept, lost or put back from long ago. At the end the state that is
+            restored and the output, read by two other clients, are compared with what follows from the input.
+              --kills N      how often to kill; 200 by default
+            """,
+    };
 
-    /// <summary>How often to kill; 50 by default.</summary>
+    /// <summary>What there is, for who asks for nothing.</summary>
+    public static string Usage { get; } =
+        $"usage: Crash {string.Join('|', Texts.Keys)} [options]{Environment.NewLine}Crash PROOF --help says what a proof does and takes.";
+
+    /// <summary>Which proof.</summary>
+    public required string Proof { get; init; }
+
+    /// <summary>How often to kill the embedded log's children; 50 by default.</summary>
     public int Cycles { get; init; } = 50;
+
+    /// <summary>How often to kill processors on Kafka; 200 by default.</summary>
+    public int Kills { get; init; } = 200;
 
     /// <summary>Where chance begins.</summary>
     public int Seed { get; init; } = Random.Shared.Next();
@@ -32,30 +71,33 @@ internal sealed record CrashOptions
         AppContext.BaseDirectory, "..", "..", "Shop",
         Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "Shop.dll"));
 
+    /// <summary>The help text of the proof that the first argument names, if help is what is asked for.</summary>
+    public static string? HelpOf(string[] args) => args switch
+    {
+        ["--help" or "-h", ..] => Usage,
+        [var proof, .. var rest] when rest.Contains("--help") && Texts.TryGetValue(proof, out var text) =>
+            $"{text}{Environment.NewLine}{Common}",
+        _ => null,
+    };
+
     public static bool TryRead(string[] args, [NotNullWhen(true)] out CrashOptions? options, [NotNullWhen(false)] out string? complaint)
     {
         (options, complaint) = (null, null);
-        if (args.Length == 0 || args[0] is not ("raw" or "raw-child" or "state" or "state-child" or "shop"))
+        if (args.Length == 0 || !Texts.TryGetValue(args[0], out var text))
         {
-            complaint = args.Length == 0 ? "Say raw, state or shop." : $"'{args[0]}' is neither raw nor state nor shop.";
+            complaint = args.Length == 0 ? "Say which proof." : $"'{args[0]}' is none of the proofs.";
             return false;
         }
 
-        var read = new CrashOptions { Mode = args[0] };
+        var read = new CrashOptions { Proof = args[0] };
         for (var at = 1; at < args.Length; at += 2)
         {
-            var value = at + 1 < args.Length ? args[at + 1] : null;
-            var next = (args[at], value) switch
-            {
-                ("--cycles", not null) when TryNumber(value, out var cycles) && cycles > 0 => read with { Cycles = cycles },
-                ("--seed", not null) when TryNumber(value, out var seed) => read with { Seed = seed },
-                ("--data", not null) => read with { Data = Path.GetFullPath(value) },
-                ("--shop", not null) => read with { Shop = Path.GetFullPath(value) },
-                _ => null,
-            };
+            var (name, value) = (args[at], at + 1 < args.Length ? args[at + 1] : null);
+            var isKnown = name is "--seed" or "--data" || text.Contains($"[{name} ", StringComparison.Ordinal);
+            var next = isKnown && value is not null ? read.With(name, value) : null;
             if (next is null)
             {
-                complaint = $"'{args[at]} {value}' is not an option that is known here, or its value is not one.";
+                complaint = isKnown ? $"'{value}' is no value for {name}." : $"'{name}' is no option of {args[0]}.";
                 return false;
             }
 
@@ -65,6 +107,16 @@ internal sealed record CrashOptions
         options = read;
         return true;
     }
+
+    private CrashOptions? With(string name, string value) => name switch
+    {
+        "--cycles" when TryNumber(value, out var cycles) && cycles > 0 => this with { Cycles = cycles },
+        "--kills" when TryNumber(value, out var kills) && kills > 0 => this with { Kills = kills },
+        "--seed" when TryNumber(value, out var seed) => this with { Seed = seed },
+        "--data" => this with { Data = Path.GetFullPath(value) },
+        "--shop" => this with { Shop = Path.GetFullPath(value) },
+        _ => null,
+    };
 
     private static bool TryNumber(string text, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);

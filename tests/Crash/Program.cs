@@ -1,7 +1,20 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Millrace.Crash;
+using Millrace.Crash.Accounts;
 using Millrace.Crash.Raw;
 using Millrace.Crash.Shop;
 using Millrace.Crash.State;
+
+if (args is [RawChild.Name, var folder, var seed]) return await RawChild.RunAsync(folder, int.Parse(seed, CultureInfo.InvariantCulture));
+if (args is [StateChild.Name, var copy, var start]) return await StateChild.RunAsync(copy, int.Parse(start, CultureInfo.InvariantCulture));
+if (args is [AccountsChild.Name, .. var ofChild]) return await AccountsChild.RunAsync(AccountsChildOptions.Read(ofChild));
+
+if (CrashOptions.HelpOf(args) is { } help)
+{
+    Console.WriteLine(help);
+    return 0;
+}
 
 if (!CrashOptions.TryRead(args, out var options, out var complaint))
 {
@@ -10,12 +23,35 @@ if (!CrashOptions.TryRead(args, out var options, out var complaint))
     return 2;
 }
 
-return options.Mode switch
+// Children and brokers end with the proof, also when somebody ends it.
+using var stop = new CancellationTokenSource();
+void Stop(PosixSignalContext signal)
 {
-    "raw" => await new RawProof(options).RunAsync(),
-    "raw-child" => await RawChild.RunAsync(options),
-    "state" => await new StateProof(options).RunAsync(),
-    "state-child" => await StateChild.RunAsync(options),
-    "shop" => await new ShopProof(options).RunAsync(),
-    _ => throw new InvalidOperationException($"Unknown mode {options.Mode}."),
-};
+    signal.Cancel = true;
+    stop.Cancel();
+}
+
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+
+int code;
+try
+{
+    code = options.Proof switch
+    {
+        "raw" => await new RawProof(options).RunAsync().WaitAsync(stop.Token),
+        "state" => await new StateProof(options).RunAsync().WaitAsync(stop.Token),
+        "shop" => await new ShopProof(options).RunAsync().WaitAsync(stop.Token),
+        "kafka-state" => await new AccountsProof(options).RunAsync(stop.Token),
+        _ => throw new InvalidOperationException($"Unknown proof {options.Proof}."),
+    };
+}
+catch (Exception failure)
+{
+    // The edge of the program: whatever ended the proof early is a failure of it.
+    Console.WriteLine($"{options.Proof}: {failure}");
+    code = 1;
+}
+
+Console.WriteLine($"{options.Proof}: {(code == 0 ? "passed" : "failed")}, seed {options.Seed}");
+return code;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -36,6 +37,15 @@ public sealed class KafkaBroker : IAsyncDisposable
 
     /// <summary>The port.</summary>
     public int Port => _port;
+
+    /// <summary>The broker's process, while it runs.</summary>
+    public int ProcessId => int.Parse(File.ReadAllText(Path.Combine(_directory, "pid")), CultureInfo.InvariantCulture);
+
+    /// <summary>The folder with its data and its log.</summary>
+    public string Folder => _directory;
+
+    /// <summary>Whether the folder is left there on disposal, for somebody to look at.</summary>
+    public bool KeepsData { get; set; }
 
     /// <summary>Starts a broker and returns when it answers.</summary>
     /// <param name="settings">
@@ -76,6 +86,18 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <summary>Ends it as a crash would (SIGKILL).</summary>
     public Task KillAsync() => RunAsync("stop", [_directory, "--kill"]);
 
+    /// <summary>
+    /// Lets it stand still for a time (SIGSTOP), as a machine that swaps does. A time of more than 1.5 s is longer than the broker's own
+    /// session with its controller: its partitions get a leader anew, and their leader epochs grow, though no connection ends.
+    /// </summary>
+    public async Task FreezeAsync(TimeSpan time)
+    {
+        var pid = (await File.ReadAllTextAsync(Path.Combine(_directory, "pid"))).Trim();
+        await SignalAsync("STOP", pid);
+        await Task.Delay(time);
+        await SignalAsync("CONT", pid);
+    }
+
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
     /// <param name="arguments">The class and its arguments.</param>
     public static Task<string> ToolAsync(params string[] arguments) => ToolWithInputAsync("/dev/null", arguments);
@@ -94,7 +116,13 @@ public sealed class KafkaBroker : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await ExecuteAsync(Path.Combine(_scripts, "stop"), [_directory, "--kill"]);
-        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
+        if (!KeepsData && Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
+    }
+
+    private static async Task SignalAsync(string signal, string pid)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", pid]);
+        await kill.WaitForExitAsync();
     }
 
     private async Task RunAsync(string script, string[] arguments)
@@ -125,17 +153,20 @@ public sealed class KafkaBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that is free, and the next one, which is too.</summary>
+    /// <summary>
+    /// A port that is free, and the next one, which is too. Both are below those that systems give to outgoing connections: else one of
+    /// those could take the port while a broker is away, or be the client that connects to itself.
+    /// </summary>
     public static int FreePorts()
     {
         while (true)
         {
-            using var first = new TcpListener(IPAddress.Loopback, 0);
-            first.Start();
-            var port = ((IPEndPoint)first.LocalEndpoint).Port;
+            var port = Random.Shared.Next(20_000, 32_000);
             try
             {
+                using var first = new TcpListener(IPAddress.Loopback, port);
                 using var second = new TcpListener(IPAddress.Loopback, port + 1);
+                first.Start();
                 second.Start();
                 return port;
             }

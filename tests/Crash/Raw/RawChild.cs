@@ -11,18 +11,21 @@ namespace Millrace.Crash.Raw;
 /// </summary>
 internal sealed class RawChild(LogEngine engine, int seed)
 {
+    /// <summary>By which the program is told that it is the child.</summary>
+    public const string Name = "raw-child";
+
     private const int CommitsUnderWayMax = 8;
+
     private readonly Lock _output = new();
     private readonly Stream _standardOutput = Console.OpenStandardOutput();
     private readonly long[,] _next = new long[RawRecord.Writers, RawRecord.Partitions];
 
-    public static async Task<int> RunAsync(CrashOptions options)
+    public static async Task<int> RunAsync(string folder, int seed)
     {
         try
         {
-            var folder = options.Data ?? throw new InvalidOperationException("The child needs --data.");
-            var engine = await LogEngine.OpenAsync(folder, DrawLimits(options.Seed));
-            await new RawChild(engine, options.Seed).WorkAsync();
+            var engine = await LogEngine.OpenAsync(folder, DrawLimits(seed));
+            await new RawChild(engine, seed).WorkAsync();
             return 0;
         }
         catch (Exception failure)

@@ -54,7 +54,7 @@ internal sealed class RawProof(CrashOptions options)
     {
         ledger.IsReady = false;
         using var child = new ChildProcess(
-            typeof(RawProof).Assembly.Location, ["raw-child", "--data", folder, "--seed", $"{_random.Next()}"], ledger.Take);
+            typeof(RawProof).Assembly.Location, [RawChild.Name, folder, $"{_random.Next()}"], ledger.Take);
         if (_random.Next(5) == 0)
         {
             await Task.Delay(_random.Next(30, 400));

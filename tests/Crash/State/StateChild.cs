@@ -8,16 +8,18 @@ namespace Millrace.Crash.State;
 /// </summary>
 internal static class StateChild
 {
-    public static async Task<int> RunAsync(CrashOptions options)
+    /// <summary>By which the program is told that it is the child.</summary>
+    public const string Name = "state-child";
+
+    public static async Task<int> RunAsync(string folder, int seed)
     {
         try
         {
-            var folder = options.Data ?? throw new InvalidOperationException("The child needs --data.");
             using var stores = new RocksDbStateStores(new RocksDbOptions { WriteBufferBytesMax = 64 << 10 });
             using var store = stores.Open(StateScript.Source(folder));
             Console.WriteLine($"READY {store.Position} .");
             await await Task.WhenAny(
-                Task.Run(ReadInputAsync), Task.Run(() => SaveAsync(store)), Task.Run(() => ChangeAsync(store, new StateScript(options.Seed))));
+                Task.Run(ReadInputAsync), Task.Run(() => SaveAsync(store)), Task.Run(() => ChangeAsync(store, new StateScript(seed))));
             return 0;
         }
         catch (Exception failure)

@@ -42,7 +42,7 @@ internal sealed class StateProof(CrashOptions options)
     {
         _isReady = false;
         using var child = new ChildProcess(
-            typeof(StateProof).Assembly.Location, ["state-child", "--data", folder, "--seed", $"{options.Seed}"], Take);
+            typeof(StateProof).Assembly.Location, [StateChild.Name, folder, $"{options.Seed}"], Take);
         var since = Stopwatch.GetTimestamp();
         while (!Volatile.Read(ref _isReady) && !child.HasExited && Stopwatch.GetElapsedTime(since) < StartMax) await Task.Delay(5);
         if (_random.Next(5) == 0) TryToShare(folder);
