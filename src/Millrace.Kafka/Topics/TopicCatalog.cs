@@ -169,6 +169,8 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
         }
         catch (CreateTopicsException failure) when (failure.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
         {
+            // Another made it just now, and the broker that is asked next may not know of it yet: who is told that it exists shall find it.
+            if (await TryDescribeAsync(specification.Name) is null) return null;
             throw new MillraceException(FailureCodes.TopicExists, $"There is a topic '{specification.Name}' already.", failure);
         }
         catch (CreateTopicsException failure) when (failure.Results[0].Error is { Code: ErrorCode.TopicException } collision
