@@ -72,14 +72,18 @@ internal sealed class RocksDbStateStore : StateStore
         StateKey.Increment(end);
         var entries = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>();
 
+        // The end lets RocksDB stop before it walks over what was deleted in the next store. What is read once stays out of the cache.
+        var options = new ReadOptions().SetFillCache(false).SetIterateUpperBound(end);
         var database = BeginUse();
         try
         {
-            // The end lets RocksDB stop before it walks over what was deleted in the next store. What is read once stays out of the cache.
-            var options = new ReadOptions().SetFillCache(false).SetIterateUpperBound(end);
             using var iterator = database.NewIterator(null, options);
             for (iterator.Seek(prefix); iterator.Valid(); iterator.Next())
-                entries.Add(new(iterator.GetKeySpan()[prefix.Length..].ToArray(), iterator.GetValueSpan().ToArray()));
+            {
+                var key = iterator.GetKeySpan();
+                if (!key.StartsWith(prefix)) throw new InvalidOperationException($"A scan of '{store}' in {_folder.Path} left the store.");
+                entries.Add(new(key[prefix.Length..].ToArray(), iterator.GetValueSpan().ToArray()));
+            }
 
             // An iterator that meets damage ends like one that is done.
             Native.Instance.rocksdb_iter_get_error(iterator.Handle);
@@ -91,6 +95,10 @@ internal sealed class RocksDbStateStore : StateStore
         finally
         {
             EndUse();
+
+            // The native iterator points into the options, whose finalizer frees them. The binding's iterator refers to them, but it does
+            // not escape from here, so optimized code need not keep what it never reads.
+            GC.KeepAlive(options);
         }
 
         return entries;
