@@ -13,6 +13,7 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     private StateLease? _lease;
     private volatile StateStore? _store;
     private int _changesSinceSave;
+    private bool _hasRestored;
     private volatile bool _isAborted = true; // nothing is committed before the first restore
 
     private enum Ownership
@@ -60,13 +61,15 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
 
         // Whatever the owner before, or this one, left undecided lies before this record: committed readers see it only when all of that
         // is committed or gone.
-        var barrier = _lease is null ? ClaimedAt : await Member.ClaimAsync(this, cancellation);
+        var barrier = _hasRestored ? await Member.ClaimAsync(this, cancellation) : ClaimedAt;
         var restore = new Restore(Member, this);
+        if (_lease is { Store.HasFailed: true }) await CloseAsync();
         var lease = _lease ?? await KeepAsync(await restore.OpenAsync(cancellation));
         await restore.ReadToAsync(lease.Store, barrier, cancellation);
         foreach (var (topic, offset) in await restore.PositionsAsync(cancellation)) _positions[topic] = offset;
         DemandOwned();
         _store = lease.Store;
+        _hasRestored = true;
         _isAborted = false;
     }
 
@@ -130,7 +133,9 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     public void Committed(Commit commit, long changelogEnd)
     {
         foreach (var (topic, offset) in commit.Positions) _positions[topic] = offset;
-        if (commit.Changes.Count == 0 || _store is not { } store) return;
+
+        // After a change that the copy did not take it takes no later one: the next restore reads on from where it stopped.
+        if (commit.Changes.Count == 0 || _isAborted || _store is not { } store) return;
         try
         {
             store.Apply(commit.Changes, changelogEnd);
@@ -169,7 +174,9 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
         }
     }
 
-    /// <summary>Keeps the copy of the state for the next owner on this machine. After the end; again has no effect.</summary>
+    /// <summary>
+    /// Keeps the copy of the state for the next owner on this machine: after the end, or when it failed. Again has no effect.
+    /// </summary>
     public async ValueTask CloseAsync()
     {
         StateLease? lease;

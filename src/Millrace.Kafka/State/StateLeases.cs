@@ -58,7 +58,7 @@ internal sealed class StateLease(StateStoreSource source, StateStore store, Sema
     private Task _saving = Task.CompletedTask;
     private bool _isClosed;
 
-    public StateStore Store { get; } = store;
+    public WatchedStore Store { get; } = new(store);
 
     /// <summary>Begins to save what there is, unless that is under way. On the thread that changes the store.</summary>
     public void Save()
