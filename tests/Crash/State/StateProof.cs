@@ -70,6 +70,7 @@ internal sealed class StateProof(CrashOptions options)
     {
         using var stores = new RocksDbStateStores();
         using var store = stores.Open(StateScript.Source(folder));
+        using var pressure = new FinalizerPressure();
         var wrong = _script.CountWrong(store);
         if (wrong > 0) Console.WriteLine($"state: {wrong} entries are not those of position {store.Position}; the folder is {folder}");
         if (store.Position < _saved) Console.WriteLine($"state: saved up to {_saved}, and the position is {store.Position}");
