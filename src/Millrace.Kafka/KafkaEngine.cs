@@ -340,11 +340,10 @@ public sealed class KafkaEngine : Engine
         var what = $"Connecting to {Options.BootstrapServers}";
         try
         {
-            await Requests.AskAsync(what, async () =>
-            {
-                var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
-                return await Admin.DescribeClusterAsync(new Confluent.Kafka.Admin.DescribeClusterOptions { RequestTimeout = timeout });
-            }, cancellation, Options.ConnectTimeout);
+            // Not by DescribeCluster: librdkafka ends the process when a broker that starts, or was away, answers it with no brokers at all.
+            var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
+            await Requests.AskAsync(
+                what, () => Requests.BlockingAsync(() => Admin.GetMetadata(timeout))!, cancellation, Options.ConnectTimeout);
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable && KafkaErrors.IsNotAuthorized(Log.LastErrorCode))
         {

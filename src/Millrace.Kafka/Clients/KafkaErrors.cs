@@ -21,6 +21,10 @@ internal static class KafkaErrors
         or ErrorCode.InvalidConfig or ErrorCode.InvalidReplicationFactor or ErrorCode.InvalidTransactionTimeout
         or ErrorCode.InvalidSessionTimeout or ErrorCode.TopicException or ErrorCode.InvalidTimestamp;
 
+    /// <summary>The partition has another leader, or the same one anew, than the client remembers.</summary>
+    public static bool IsLeaderMoved(ErrorCode code) => code is
+        ErrorCode.NotLeaderForPartition or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch or ErrorCode.LeaderNotAvailable;
+
     public static bool IsNoTopic(ErrorCode code) => code is
         ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition or ErrorCode.UnknownTopicId;
 

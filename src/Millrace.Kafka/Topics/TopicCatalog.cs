@@ -284,8 +284,20 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
         }
         catch (ListOffsetsException failure)
         {
-            throw new KafkaException(failure.Result.ResultInfos.First(info => info.TopicPartitionOffsetError.Error.IsError)
-                .TopicPartitionOffsetError.Error, failure);
+            var error = failure.Result.ResultInfos.First(info => info.TopicPartitionOffsetError.Error.IsError).TopicPartitionOffsetError.Error;
+
+            // The client remembers leaders and their epochs for minutes, and by itself asks again with what it remembers.
+            if (KafkaErrors.IsLeaderMoved(error.Code))
+            {
+                var topics = partitions.Select(partition => partition.Topic).Distinct(StringComparer.Ordinal);
+                await Requests.BlockingAsync(() =>
+                {
+                    Refresh(admin, topics);
+                    return topics;
+                });
+            }
+
+            throw new KafkaException(error, failure);
         }
 
         return answers.ToDictionary(
