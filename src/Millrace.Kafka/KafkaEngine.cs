@@ -340,7 +340,7 @@ public sealed class KafkaEngine : Engine
         var what = $"Connecting to {Options.BootstrapServers}";
         try
         {
-            // Not by DescribeCluster: librdkafka ends the process when a broker that starts, or was away, answers it with no brokers at all.
+            // Not by DescribeCluster: librdkafka ends the process when a broker that starts, or was away, answers it with no brokers.
             var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
             await Requests.AskAsync(
                 what, () => Requests.BlockingAsync(() => Admin.GetMetadata(timeout))!, cancellation, Options.ConnectTimeout);

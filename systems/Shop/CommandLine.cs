@@ -18,6 +18,8 @@ internal abstract record CommandLine
             (options, value) => options with { Engine = Choice(value, ShopEngine.Embedded, ShopEngine.Kafka) }),
         new("--bootstrap", "HOST:PORT", "Kafka's brokers to ask first, separated by ','", Bootstrap),
         new("--service", "SERVICE", "orders, payments, inventory, notifications or all; one alone needs kafka (all)", Service),
+        new("--session", "SECONDS", "how long a process may be silent before others take over, with kafka, 1 to 1800 (10)",
+            (options, value) => options with { Session = TimeSpan.FromSeconds(Number(value, 1, 1_800)) }),
         new("--rate", "N", "simulated customers a second, 0 for none (5; 0 with --orders)",
             (options, value) => options with { Rate = Number(value, 0, RateMax) }, ShopServices.Orders),
         new("--payment-failure-rate", "P", "the share of declined charges, 0 to 1 (0.05)",
@@ -91,6 +93,13 @@ internal abstract record CommandLine
             return "--engine kafka needs brokers to ask: add --bootstrap HOST:PORT.";
         if (options.Engine == ShopEngine.Embedded && options.Bootstrap is not null)
             return $"--bootstrap is '{options.Bootstrap}', but the embedded log has no brokers: add --engine kafka.";
+        if (options.Engine == ShopEngine.Embedded && options.Session is { } session)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"--session is '{session.TotalSeconds}', but on the embedded log nobody takes over: add --engine kafka.");
+        }
+
         if (options.Engine == ShopEngine.Embedded && options.Services != ShopServices.All)
         {
             return $"--service is '{Name(options.Services)}', but the embedded log is one process's: " +

@@ -45,6 +45,9 @@ internal sealed record ShopOptions
     /// <summary>Kafka's brokers to ask first, <c>host:port</c>, separated by commas; null on the embedded log.</summary>
     public string? Bootstrap { get; init; }
 
+    /// <summary>How long a process may be silent before others take over its work, on Kafka; null stands for 10 s.</summary>
+    public TimeSpan? Session { get; init; }
+
     /// <summary>What this process runs; all of it on the embedded log.</summary>
     public ShopServices Services { get; init; } = ShopServices.All;
 

@@ -67,6 +67,24 @@ internal sealed class ChildProcess : IDisposable
         return wasRunning;
     }
 
+    /// <summary>Sends SIGTERM, by which it ends itself; kills it when that takes too long, which is an error.</summary>
+    public async Task TerminateAsync(TimeSpan within)
+    {
+        await SignalAsync("TERM");
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(within);
+        }
+        catch (TimeoutException)
+        {
+            _process.Kill();
+            throw new InvalidOperationException($"It did not end within {within.TotalSeconds} s: {Errors}");
+        }
+
+        await _reading;
+        if (_process.ExitCode != 0) throw new InvalidOperationException($"It was to end in good order and ended {LastWords}");
+    }
+
     /// <summary>Sends SIGSTOP: the process stands still until <see cref="ContinueAsync"/>, and knows nothing of it.</summary>
     public Task StopAsync() => SignalAsync("STOP");
 

@@ -18,22 +18,21 @@ internal sealed record CrashOptions
         ["raw"] =
             """
             usage: Crash raw [--cycles N] [--seed S] [--data DIR]
-            The embedded log: a child process writes, is killed with SIGKILL at random moments and started again; its files are compared
-            with what it acknowledged.
+            The embedded log: a child process writes, is killed with SIGKILL at random moments and started again; its files are compared with
+            what it acknowledged.
               --cycles N     how often to kill; 50 by default
             """,
         ["state"] =
             """
             usage: Crash state [--cycles N] [--seed S] [--data DIR]
-            A copy of state in RocksDB: a child process changes it, is killed with SIGKILL at random moments and started again; what is
-            there is a prefix of what it changed.
+            A copy of keyed state in RocksDB: a child process changes it, is killed with SIGKILL at random moments and started again; what the
+            copy holds is compared with what belongs to its position.
               --cycles N     how often to kill; 50 by default
             """,
         ["shop"] =
             """
             usage: Crash shop [--cycles N] [--seed S] [--data DIR] [--shop Shop.dll]
-            The Shop on the embedded log under a load of orders, killed with SIGKILL at random moments; its invariants are checked at the
-            end.
+            The Shop on the embedded log under a load of orders, killed with SIGKILL at random moments; its invariants are checked at the end.
               --cycles N     how often to kill; 50 by default
               --shop DLL     the Shop's assembly; by default the one that was built beside this program
             """,
@@ -44,6 +43,29 @@ internal sealed record CrashOptions
             instance takes over, and with its local copies of state kept, lost or put back from long ago. At the end the state that is
             restored and the output, read by two other clients, are compared with what follows from the input.
               --kills N      how often to kill; 200 by default
+            """,
+        ["kafka-zombie"] =
+            """
+            usage: Crash kafka-zombie [--rounds N] [--seed S] [--data DIR]
+            Two instances in one group on Kafka. One is stopped (SIGSTOP) with work in hand for longer than its session and its transaction
+            last, the other takes over, the first is woken: what it had in hand must not become visible, and it goes on as a member.
+              --rounds N     how often; 100 by default. Every round must have been fenced
+            """,
+        ["kafka-proxy"] =
+            """
+            usage: Crash kafka-proxy [--minutes M] [--seed S] [--data DIR]
+            The same processor behind a TCP proxy that cuts connections at random bytes, delays and half-closes them, while the broker is
+            killed with SIGKILL and started again. When that stops, everything ends within a time, nothing lost and nothing doubled.
+              --minutes M    how long to disturb; 5 by default
+            """,
+        ["shop-kafka"] =
+            """
+            usage: Crash shop-kafka [--minutes M] [--seed S] [--data DIR] [--shop Shop.dll]
+            The Shop spread over processes on Kafka under a load of orders. Services are killed (SIGKILL), stopped for longer than their
+            session (SIGSTOP) and started again, the broker is killed, connections are cut. At the end its invariants are checked by HTTP and
+            by a plain consumer of its topics.
+              --minutes M    how long to disturb; 10 by default
+              --shop DLL     the Shop's assembly; by default the one that was built beside this program
             """,
     };
 
@@ -60,6 +82,12 @@ internal sealed record CrashOptions
     /// <summary>How often to kill processors on Kafka; 200 by default.</summary>
     public int Kills { get; init; } = 200;
 
+    /// <summary>How often to stop and wake an owner; 100 by default.</summary>
+    public int Rounds { get; init; } = 100;
+
+    /// <summary>How long to disturb; null for the proof's own default.</summary>
+    public double? Minutes { get; init; }
+
     /// <summary>Where chance begins.</summary>
     public int Seed { get; init; } = Random.Shared.Next();
 
@@ -75,8 +103,7 @@ internal sealed record CrashOptions
     public static string? HelpOf(string[] args) => args switch
     {
         ["--help" or "-h", ..] => Usage,
-        [var proof, .. var rest] when rest.Contains("--help") && Texts.TryGetValue(proof, out var text) =>
-            $"{text}{Environment.NewLine}{Common}",
+        [var proof, .. var rest] when rest.Contains("--help") && Texts.TryGetValue(proof, out var text) => $"{text}{Environment.NewLine}{Common}",
         _ => null,
     };
 
@@ -112,6 +139,9 @@ internal sealed record CrashOptions
     {
         "--cycles" when TryNumber(value, out var cycles) && cycles > 0 => this with { Cycles = cycles },
         "--kills" when TryNumber(value, out var kills) && kills > 0 => this with { Kills = kills },
+        "--rounds" when TryNumber(value, out var rounds) && rounds > 0 => this with { Rounds = rounds },
+        "--minutes" when double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var minutes) && minutes > 0 =>
+            this with { Minutes = minutes },
         "--seed" when TryNumber(value, out var seed) => this with { Seed = seed },
         "--data" => this with { Data = Path.GetFullPath(value) },
         "--shop" => this with { Shop = Path.GetFullPath(value) },

@@ -42,7 +42,10 @@ try
         "raw" => await new RawProof(options).RunAsync().WaitAsync(stop.Token),
         "state" => await new StateProof(options).RunAsync().WaitAsync(stop.Token),
         "shop" => await new ShopProof(options).RunAsync().WaitAsync(stop.Token),
-        "kafka-state" => await new AccountsProof(options).RunAsync(stop.Token),
+        "kafka-state" => await new RestoreProof(options).RunAsync(stop.Token),
+        "kafka-zombie" => await new ZombieProof(options).RunAsync(stop.Token),
+        "kafka-proxy" => await new ProxyProof(options).RunAsync(stop.Token),
+        "shop-kafka" => await new SpreadProof(options).RunAsync(stop.Token),
         _ => throw new InvalidOperationException($"Unknown proof {options.Proof}."),
     };
 }

@@ -284,7 +284,8 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
         }
         catch (ListOffsetsException failure)
         {
-            var error = failure.Result.ResultInfos.First(info => info.TopicPartitionOffsetError.Error.IsError).TopicPartitionOffsetError.Error;
+            var failed = failure.Result.ResultInfos.First(info => info.TopicPartitionOffsetError.Error.IsError);
+            var error = failed.TopicPartitionOffsetError.Error;
 
             // The client remembers leaders and their epochs for minutes, and by itself asks again with what it remembers.
             if (KafkaErrors.IsLeaderMoved(error.Code))

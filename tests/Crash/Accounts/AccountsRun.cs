@@ -17,9 +17,9 @@ internal sealed class AccountsRun : IAsyncDisposable
     private readonly List<AccountsMember> _members = [];
     private int _started;
 
-    private AccountsRun(CrashOptions options, KafkaBroker broker)
+    private AccountsRun(CrashOptions options, KafkaBroker broker, string bootstrap)
     {
-        (_proof, Broker, Bootstrap, _random) = (options.Proof, broker, broker.Address, new Random(options.Seed ^ 0x51ed));
+        (_proof, Broker, Bootstrap, _random) = (options.Proof, broker, bootstrap, new Random(options.Seed ^ 0x51ed));
         Folder = options.Data ?? Path.Combine(Path.GetTempPath(), $"millrace-crash-{options.Proof}-{Guid.NewGuid():N}");
     }
 
@@ -38,7 +38,8 @@ internal sealed class AccountsRun : IAsyncDisposable
     /// <summary>
     /// Starts the broker, with small segments and an eager cleaner so that changelogs are compacted while it all happens.
     /// </summary>
-    public static async Task<AccountsRun> StartAsync(CrashOptions options, TimeSpan session, CancellationToken cancellation)
+    public static async Task<AccountsRun> StartAsync(
+        CrashOptions options, TimeSpan session, Network.CuttingProxy? proxy, CancellationToken cancellation)
     {
         if (!KafkaBroker.CanStart) throw new InvalidOperationException(KafkaBroker.WhyAbsent);
         List<string> settings =
@@ -46,8 +47,10 @@ internal sealed class AccountsRun : IAsyncDisposable
             "group.min.session.timeout.ms=1000", "log.segment.bytes=1048576", "log.cleaner.min.cleanable.ratio=0.1",
             "log.cleaner.backoff.ms=1000", "log.retention.check.interval.ms=300000",
         ];
+        if (proxy is not null) settings.Add($"advertised.listeners=PLAINTEXT://{proxy.Address}");
         var broker = await KafkaBroker.StartAsync([.. settings]);
-        var run = new AccountsRun(options, broker) { Session = session };
+        proxy?.Target(broker.Port);
+        var run = new AccountsRun(options, broker, proxy?.Address ?? broker.Address) { Session = session };
         try
         {
             Directory.CreateDirectory(run.Folder);

@@ -7,7 +7,7 @@ namespace Millrace.Crash.Shop;
 /// Customers that order until told to stop. Each asks again under the same key until it is answered, since a kill leaves the outcome
 /// unknown, and now and then asks again for what was answered long ago.
 /// </summary>
-internal sealed class ShopLoad(ShopClient shop, int seed)
+internal sealed class ShopLoad(ShopClient shop, int seed, TimeSpan pause = default)
 {
     private const int Customers = 4;
 
@@ -30,6 +30,12 @@ internal sealed class ShopLoad(ShopClient shop, int seed)
 
     /// <summary>How often an order was sent again.</summary>
     public int Repeats => _repeats;
+
+    /// <summary>Throws when a customer has given up; awaiting the run tells why.</summary>
+    public void DemandRunning()
+    {
+        if (Volatile.Read(ref _hasFailed)) throw new InvalidOperationException("A customer met what should not be, and all have stopped.");
+    }
 
     public async Task SetStockAsync()
     {
@@ -67,6 +73,7 @@ internal sealed class ShopLoad(ShopClient shop, int seed)
                 var (key, body) = ($"{seed}-{customer}-{number}", DrawOrder(random, customer));
                 await PlaceAsync(key, body);
                 past.Add((key, body));
+                await Task.Delay(pause, CancellationToken.None);
                 if (random.Next(10) != 0) continue;
                 var old = past[random.Next(past.Count)];
                 Interlocked.Increment(ref _repeats);

@@ -6,7 +6,7 @@ namespace Millrace.Crash.Accounts;
 /// Kills processors on Kafka at random points and starts them again: with their copies of state, without, or with old ones, alone or
 /// beside another. At the end the state that is restored equals the one that no kill had touched.
 /// </summary>
-internal sealed class AccountsProof(CrashOptions options)
+internal sealed class RestoreProof(CrashOptions options)
 {
     private const string Proof = "kafka-state";
     private const int BookingsPerSecond = 1_000;
@@ -43,7 +43,7 @@ internal sealed class AccountsProof(CrashOptions options)
 
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
-        await using var run = await AccountsRun.StartAsync(options, TimeSpan.FromSeconds(1), cancellation);
+        await using var run = await AccountsRun.StartAsync(options, TimeSpan.FromSeconds(1), null, cancellation);
         Console.WriteLine($"{Proof}: {options.Kills} kills, seed {options.Seed}, broker {run.Bootstrap}, data {run.Folder}");
         var since = Stopwatch.GetTimestamp();
         await using var feed = new AccountsFeed(run.Bootstrap, BookingsPerSecond, options.Seed);
@@ -175,22 +175,5 @@ internal sealed class AccountsProof(CrashOptions options)
             Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
         foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
             File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
-    }
-}
-
-/// <summary>Deals cards in a random order, all of them before any comes again.</summary>
-internal sealed class Deck<T>(Random random, T[] cards)
-{
-    private readonly Queue<T> _left = new();
-
-    public T Draw()
-    {
-        if (_left.Count == 0)
-        {
-            random.Shuffle(cards);
-            foreach (var card in cards) _left.Enqueue(card);
-        }
-
-        return _left.Dequeue();
     }
 }
