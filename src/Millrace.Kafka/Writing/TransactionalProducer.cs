@@ -244,7 +244,11 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     /// <summary>How long a transaction is brought to its end; when the engine stops, not much longer than its callers wait.</summary>
     private TimeSpan Patience => context.Stopping.IsCancellationRequested ? CallTime : context.Options.DeliveryTimeout;
 
-    private static bool IsRetriable(KafkaException failure) => !failure.Error.IsFatal
+    /// <summary>
+    /// Whether the same call may succeed. Records that were not delivered in time have the code of a call that was not answered in time, but
+    /// their transaction can only be aborted.
+    /// </summary>
+    private static bool IsRetriable(KafkaException failure) => failure is not KafkaTxnRequiresAbortException && !failure.Error.IsFatal
         && (failure is KafkaRetriableException || failure.Error.Code is ErrorCode.Local_TimedOut or ErrorCode.ConcurrentTransactions);
 
     private TimeSpan Elapsed(long started) => context.Options.Time.GetElapsedTime(started);
