@@ -86,18 +86,6 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <summary>Ends it as a crash would (SIGKILL).</summary>
     public Task KillAsync() => RunAsync("stop", [_directory, "--kill"]);
 
-    /// <summary>
-    /// Lets it stand still for a time (SIGSTOP), as a machine that swaps does. A time of more than 1.5 s is longer than the broker's own
-    /// session with its controller: its partitions get a leader anew, and their leader epochs grow, though no connection ends.
-    /// </summary>
-    public async Task FreezeAsync(TimeSpan time)
-    {
-        var pid = (await File.ReadAllTextAsync(Path.Combine(_directory, "pid"))).Trim();
-        await SignalAsync("STOP", pid);
-        await Task.Delay(time);
-        await SignalAsync("CONT", pid);
-    }
-
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
     /// <param name="arguments">The class and its arguments.</param>
     public static Task<string> ToolAsync(params string[] arguments) => ToolWithInputAsync("/dev/null", arguments);
@@ -117,12 +105,6 @@ public sealed class KafkaBroker : IAsyncDisposable
     {
         await ExecuteAsync(Path.Combine(_scripts, "stop"), [_directory, "--kill"]);
         if (!KeepsData && Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
-    }
-
-    private static async Task SignalAsync(string signal, string pid)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", pid]);
-        await kill.WaitForExitAsync();
     }
 
     private async Task RunAsync(string script, string[] arguments)

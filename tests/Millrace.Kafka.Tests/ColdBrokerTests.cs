@@ -22,29 +22,4 @@ public sealed class ColdBrokerTests
 
         Assert.All(lags, Assert.Empty);
     }
-
-    /// <summary>The client remembered the leaders' epochs of before, and asked with them until the engine gave up.</summary>
-    [Fact]
-    public async Task A_topic_can_be_asked_about_after_its_leader_lost_its_session_and_no_connection_ended()
-    {
-        Assert.SkipUnless(KafkaBroker.CanStart, KafkaBroker.WhyAbsent);
-        var cancellation = TestContext.Current.CancellationToken;
-        await using var broker = await KafkaBroker.StartAsync();
-        await using var engine = await KafkaEngine.OpenAsync(
-            new KafkaOptions { BootstrapServers = broker.Address, DeliveryTimeout = TimeSpan.FromSeconds(15) }, cancellation);
-        await engine.CreateTopicAsync(new TopicSpecification { Name = "orders" }, cancellation);
-        var epoch = await EpochAsync(broker, cancellation);
-
-        while (await EpochAsync(broker, cancellation) == epoch) await broker.FreezeAsync(TimeSpan.FromSeconds(2));
-        var found = await engine.FindTopicAsync("orders", cancellation);
-
-        Assert.NotNull(found);
-    }
-
-    /// <summary>The leader epoch as a client that remembers nothing learns it.</summary>
-    private static async Task<int> EpochAsync(KafkaBroker broker, CancellationToken cancellation)
-    {
-        await using var engine = await KafkaEngine.OpenAsync(new KafkaOptions { BootstrapServers = broker.Address }, cancellation);
-        return (await engine.FindTopicAsync("orders", cancellation))!.Partitions[0].LeaderEpoch;
-    }
 }

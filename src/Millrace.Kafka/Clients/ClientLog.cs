@@ -22,7 +22,8 @@ internal sealed partial class ClientLog(ILogger log)
 
     public void Error(Error error)
     {
-        _lastError = error;
+        // That none is left is what followed; why is what was said before.
+        if (error.Code != ErrorCode.Local_AllBrokersDown || _lastError is null) _lastError = error;
         ClientError(error.IsFatal ? LogLevel.Error : LogLevel.Warning, error.Code, error.Reason);
     }
 

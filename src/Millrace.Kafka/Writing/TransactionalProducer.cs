@@ -245,8 +245,8 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     private TimeSpan Patience => context.Stopping.IsCancellationRequested ? CallTime : context.Options.DeliveryTimeout;
 
     /// <summary>
-    /// Whether the same call may succeed. Records that were not delivered in time have the code of a call that was not answered in time, but
-    /// their transaction can only be aborted.
+    /// Whether the same call may succeed. Records that were not delivered in time have the code of a call that was not answered in time,
+    /// but their transaction can only be aborted.
     /// </summary>
     private static bool IsRetriable(KafkaException failure) => failure is not KafkaTxnRequiresAbortException && !failure.Error.IsFatal
         && (failure is KafkaRetriableException || failure.Error.Code is ErrorCode.Local_TimedOut or ErrorCode.ConcurrentTransactions);
