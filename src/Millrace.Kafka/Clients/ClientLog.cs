@@ -22,8 +22,10 @@ internal sealed partial class ClientLog(ILogger log)
 
     public void Error(Error error)
     {
-        // That none is left is what followed; why is what was said before.
-        if (error.Code != ErrorCode.Local_AllBrokersDown || _lastError is null) _lastError = error;
+        // That a connection or all of them are gone follows a refusal; why is what was said before.
+        var isConsequence = error.Code == ErrorCode.Local_AllBrokersDown
+            || (error.Code == ErrorCode.Local_Transport && KafkaErrors.IsNotAuthorized(LastErrorCode));
+        if (!isConsequence || _lastError is null) _lastError = error;
         ClientError(error.IsFatal ? LogLevel.Error : LogLevel.Warning, error.Code, error.Reason);
     }
 
