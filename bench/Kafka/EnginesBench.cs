@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Millrace;
 using Millrace.Broker;
+using Millrace.Figures;
 using Millrace.Kafka;
 using Millrace.Log;
 

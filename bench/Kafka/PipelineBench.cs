@@ -1,6 +1,7 @@
 using System.Globalization;
 using Millrace;
 using Millrace.Broker;
+using Millrace.Figures;
 using Millrace.Kafka;
 
 namespace KafkaFigures;

@@ -1,20 +1,9 @@
 using System.Globalization;
-using System.Text.Json.Serialization;
 using Millrace;
+using Millrace.Figures;
 using Millrace.Messaging;
 
 namespace KafkaFigures;
-
-/// <summary>An event that is handled.</summary>
-internal sealed record OrderPlaced(string OrderId, string CustomerId, decimal Amount);
-
-/// <summary>The event that is said for it.</summary>
-internal sealed record OrderPaid(string OrderId, decimal Amount, string Method);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(OrderPlaced))]
-[JsonSerializable(typeof(OrderPaid))]
-internal sealed partial class BenchJson : JsonSerializerContext;
 
 /// <summary>The processors that are measured: all of them say one record for each that they read.</summary>
 internal static class Processors

@@ -1,5 +1,7 @@
-using Millrace.Broker;
+using Confluent.Kafka;
 using KafkaFigures;
+using Millrace.Broker;
+using Millrace.Figures;
 
 if (!BenchOptions.TryRead(args, out var options, out var complaint))
 {
@@ -16,7 +18,10 @@ if (!KafkaBroker.CanStart)
 
 // The scripts size the broker's heap by it.
 if (Environment.GetEnvironmentVariable("HEAP") is null) Environment.SetEnvironmentVariable("HEAP", "1g");
-var report = new Report(options);
+var report = new Report(
+    options.Data, options.Rounds,
+    ("client", $"librdkafka {Library.VersionString}"),
+    ("broker", $"one, in the same machine, heap {Environment.GetEnvironmentVariable("HEAP")}"));
 report.Begin();
 await using (var broker = await KafkaBroker.StartAsync())
 using (var topics = new Topics(broker))

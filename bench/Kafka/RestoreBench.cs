@@ -2,6 +2,7 @@ using System.Globalization;
 using Confluent.Kafka;
 using Millrace;
 using Millrace.Broker;
+using Millrace.Figures;
 using Millrace.Kafka;
 using Millrace.RocksDb;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
+using Millrace.Figures;
 
 namespace Millrace.Whole;
 
@@ -31,35 +31,15 @@ internal sealed record BenchOptions
 
     public bool Runs(string name) => What == name || What == "all";
 
-    public static bool TryRead(string[] args, [NotNullWhen(true)] out BenchOptions? options, [NotNullWhen(false)] out string? complaint)
+    public static bool TryRead(string[] args, [NotNullWhen(true)] out BenchOptions? options, [NotNullWhen(false)] out string? complaint) =>
+        CommandLine.TryRead(
+            args, Names, new BenchOptions(), (read, what) => read with { What = what }, With, out options, out complaint);
+
+    private static BenchOptions? With(BenchOptions options, string name, string value) => (name, value) switch
     {
-        (options, complaint) = (null, null);
-        var read = new BenchOptions();
-        var at = 0;
-        if (args.Length > 0 && Names.Contains(args[0])) read = read with { What = args[at++] };
-        for (; at < args.Length; at += 2)
-        {
-            var value = at + 1 < args.Length ? args[at + 1] : null;
-            var next = (args[at], value) switch
-            {
-                ("--rounds", not null) when TryCount(value, out var rounds) => read with { Rounds = rounds },
-                ("--data", not null) => read with { Data = Path.GetFullPath(value) },
-                ("--shop", not null) => read with { Shop = Path.GetFullPath(value) },
-                _ => null,
-            };
-            if (next is null)
-            {
-                complaint = $"'{args[at]} {value}' is not an option that is known here, or its value is not one.";
-                return false;
-            }
-
-            read = next;
-        }
-
-        options = read;
-        return true;
-    }
-
-    private static bool TryCount(string text, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0;
+        ("--rounds", var text) when CommandLine.TryCount(text, out var rounds) => options with { Rounds = rounds },
+        ("--data", var text) => options with { Data = Path.GetFullPath(text) },
+        ("--shop", var text) => options with { Shop = Path.GetFullPath(text) },
+        _ => null,
+    };
 }

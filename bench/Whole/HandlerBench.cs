@@ -1,22 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using System.Text.Json.Serialization;
+using Millrace.Figures;
 using Millrace.Log;
 using Millrace.Messaging;
 
 namespace Millrace.Whole;
-
-/// <summary>An event that is handled.</summary>
-internal sealed record OrderPlaced(string OrderId, string CustomerId, decimal Amount);
-
-/// <summary>The event that is said for it.</summary>
-internal sealed record OrderPaid(string OrderId, decimal Amount, string Method);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(OrderPlaced))]
-[JsonSerializable(typeof(OrderPaid))]
-internal sealed partial class BenchJson : JsonSerializerContext;
 
 /// <summary>
 /// The pipeline read, handle, say one event: exactly once, durable, with deduplication, as a user would write it. First a backlog at full

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Millrace.Figures;
 using Millrace.Log;
 
 namespace Millrace.Whole;

@@ -1,3 +1,4 @@
+using Millrace.Figures;
 using Millrace.Whole;
 
 if (!BenchOptions.TryRead(args, out var options, out var complaint))
@@ -7,7 +8,7 @@ if (!BenchOptions.TryRead(args, out var options, out var complaint))
     return 2;
 }
 
-var report = new Report(options);
+var report = new Report(options.Data, options.Rounds, ("durability", "every append is acknowledged after fdatasync"));
 report.Begin();
 if (options.Runs("append") || options.Runs("read")) await new LogBench(options, report).RunAsync();
 if (options.Runs("handler")) await new HandlerBench(options, report).RunAsync();

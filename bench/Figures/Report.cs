@@ -4,12 +4,14 @@ using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Confluent.Kafka;
 
-namespace KafkaFigures;
+namespace Millrace.Figures;
 
-/// <summary>Prints what each round came to, and at the end a table of all figures and one JSON line for each.</summary>
-internal sealed class Report(BenchOptions options)
+/// <summary>Prints figures: each as one JSON line, and at the end a table of all.</summary>
+/// <param name="data">The folder of the data, which is removed at the end.</param>
+/// <param name="rounds">How often everything is measured.</param>
+/// <param name="facts">What the figures hold for, beside the machine and the build.</param>
+public sealed class Report(string data, int rounds, params (string Name, string Value)[] facts)
 {
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -18,35 +20,29 @@ internal sealed class Report(BenchOptions options)
     /// <summary>Says what the figures hold for.</summary>
     public void Begin()
     {
-        Directory.CreateDirectory(options.Data);
+        Directory.CreateDirectory(data);
         var line = new JsonObject
         {
             ["machine"] = Machine(),
             ["cores"] = Environment.ProcessorCount,
             ["system"] = RuntimeInformation.OSDescription,
             ["runtime"] = RuntimeInformation.FrameworkDescription,
-            ["client"] = $"librdkafka {Library.VersionString}",
-            ["disk"] = new DriveInfo(options.Data).DriveFormat,
+            ["disk"] = new DriveInfo(data).DriveFormat,
             ["build"] = typeof(Report).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
-            ["broker"] = $"one, in the same machine, heap {Environment.GetEnvironmentVariable("HEAP")}",
-            ["rounds"] = options.Rounds,
         };
+        foreach (var (name, value) in facts) line[name] = value;
+        line["rounds"] = rounds;
         Console.WriteLine(line.ToJsonString(Plain));
     }
 
-    /// <summary>One side's result in one round.</summary>
-    public void Round(int round, string side, long records, Cost cost, string more = "")
+    /// <summary>A figure measured once in each round, all of them: its median counts. Its line is printed now.</summary>
+    public void Add(string name, IReadOnlyList<double> rounds, string unit, string? aim = null)
     {
-        if (round < 0) return; // it only warmed up: the compilers, the page cache
-        Add($"{side}: by the clock", "records/s", records / cost.Seconds);
-        Add($"{side}: processor time here", "us/record", cost.ProcessorSeconds / records * 1e6);
-        if (cost.BrokerSeconds > 0) Add($"{side}: processor time of the broker", "us/record", cost.BrokerSeconds / records * 1e6);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"round {round + 1} {side,-34} {records / cost.Seconds,9:N0}/s {cost.ProcessorSeconds / records * 1e6,6:N2} us here " +
-            $"{cost.BrokerSeconds / records * 1e6,6:N2} us broker {more}"));
+        foreach (var value in rounds) Add(name, unit, value, aim);
+        Print(_figures[^1]);
     }
 
-    /// <summary>A figure of one round; its median over the rounds counts.</summary>
+    /// <summary>A figure of one round; its median over the rounds counts. Its line is printed at the end.</summary>
     public void Add(string name, string unit, double value, string? aim = null)
     {
         var figure = _figures.Find(known => known.Name == name);
@@ -62,32 +58,34 @@ internal sealed class Report(BenchOptions options)
         for (var round = 0; round < above.Rounds.Count; round++) Add(name, "ratio", above.Rounds[round] / below.Rounds[round], aim);
     }
 
-    /// <summary>Prints everything and removes the data.</summary>
+    /// <summary>Prints the table and the lines that are left, and removes the data.</summary>
     public void End()
     {
         Console.WriteLine();
         foreach (var figure in _figures)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{figure.Name,-72} {Text(figure.Median),12} {figure.Unit,-10} {Text(figure.Rounds.Min())} to {Text(figure.Rounds.Max())}" +
+                $"{figure.Name,-72} {Text(figure.Median),12} {figure.Unit,-12} {Text(figure.Rounds.Min())} to {Text(figure.Rounds.Max())}" +
                 $"{(figure.Aim is null ? "" : $" (aim: {figure.Aim})")}"));
         }
 
         Console.WriteLine();
-        foreach (var figure in _figures)
-        {
-            var line = new JsonObject
-            {
-                ["figure"] = figure.Name,
-                ["median"] = Rounded(figure.Median),
-                ["unit"] = figure.Unit,
-                ["aim"] = figure.Aim,
-                ["rounds"] = new JsonArray([.. figure.Rounds.Select(round => JsonValue.Create(Rounded(round)))]),
-            };
-            Console.WriteLine(line.ToJsonString(Plain));
-        }
+        foreach (var figure in _figures.Where(figure => !figure.IsPrinted)) Print(figure);
+        Directory.Delete(data, recursive: true);
+    }
 
-        Directory.Delete(options.Data, recursive: true);
+    private static void Print(Figure figure)
+    {
+        figure.IsPrinted = true;
+        var line = new JsonObject
+        {
+            ["figure"] = figure.Name,
+            ["median"] = Rounded(figure.Median),
+            ["unit"] = figure.Unit,
+            ["aim"] = figure.Aim,
+            ["rounds"] = new JsonArray([.. figure.Rounds.Select(round => JsonValue.Create(Rounded(round)))]),
+        };
+        Console.WriteLine(line.ToJsonString(Plain));
     }
 
     private static double Rounded(double value) => value >= 100 ? Math.Round(value) : Math.Round(value, 3);
@@ -106,6 +104,8 @@ internal sealed class Report(BenchOptions options)
     private sealed record Figure(string Name, string Unit, string? Aim)
     {
         public List<double> Rounds { get; } = [];
+
+        public bool IsPrinted { get; set; }
 
         public double Median
         {
