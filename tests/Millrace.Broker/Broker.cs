@@ -15,6 +15,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     private readonly string _directory;
     private readonly int _port;
     private readonly string[] _settings;
+    private bool _isKept;
 
     private KafkaBroker(string scripts, string directory, int port, string[] settings) =>
         (_scripts, _directory, _port, _settings) = (scripts, directory, port, settings);
@@ -40,12 +41,6 @@ public sealed class KafkaBroker : IAsyncDisposable
 
     /// <summary>The broker's process, while it runs.</summary>
     public int ProcessId => int.Parse(File.ReadAllText(Path.Combine(_directory, "pid")), CultureInfo.InvariantCulture);
-
-    /// <summary>The folder with its data and its log.</summary>
-    public string Folder => _directory;
-
-    /// <summary>Whether the folder is left there on disposal, for somebody to look at.</summary>
-    public bool KeepsData { get; set; }
 
     /// <summary>Starts a broker and returns when it answers.</summary>
     /// <param name="settings">
@@ -86,6 +81,14 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <summary>Ends it as a crash would (SIGKILL).</summary>
     public Task KillAsync() => RunAsync("stop", [_directory, "--kill"]);
 
+    /// <summary>Ends it and leaves its data and its log there, for somebody to look at; returns the folder.</summary>
+    public async Task<string> KeepAsync()
+    {
+        _isKept = true;
+        await StopAsync();
+        return _directory;
+    }
+
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>
     /// <param name="arguments">The class and its arguments.</param>
     public static Task<string> ToolAsync(params string[] arguments) => ToolWithInputAsync("/dev/null", arguments);
@@ -104,7 +107,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await ExecuteAsync(Path.Combine(_scripts, "stop"), [_directory, "--kill"]);
-        if (!KeepsData && Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
+        if (!_isKept && Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
     }
 
     private async Task RunAsync(string script, string[] arguments)

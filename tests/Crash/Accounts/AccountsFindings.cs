@@ -30,8 +30,7 @@ internal sealed class AccountsFindings
     /// <summary>Prints what there is to complain about, and the sums.</summary>
     public void Print(string proof)
     {
-        foreach (var complaint in Complaints.Take(20)) Console.WriteLine($"{proof}: {complaint}");
-        if (Complaints.Count > 20) Console.WriteLine($"{proof}: and {Complaints.Count - 20} more of this kind");
+        Crash.Complaints.Print(proof, Complaints);
         Console.WriteLine(
             $"{proof}: {Lost} lost, {Doubled} doubled, {Reordered} reordered, {Wrong} wrong, {Haunted} said by an owner of before, " +
             $"{Complaints.Count} complaints");

@@ -149,9 +149,7 @@ internal sealed class AccountsRun : IAsyncDisposable
             return 0;
         }
 
-        Broker.KeepsData = true;
-        await Broker.StopAsync();
-        Console.WriteLine($"{_proof}: the children's data is in {Folder}, the broker's in {Broker.Folder}");
+        Console.WriteLine($"{_proof}: the children's data is in {Folder}, the broker's in {await Broker.KeepAsync()}");
         return 1;
     }
 
@@ -185,8 +183,7 @@ internal sealed class AccountsRun : IAsyncDisposable
             if (seen[partition].SequenceEqual(statements[partition])) continue;
             Findings.Complain(
                 $"Kafka's consumer reads {seen[partition].Count} statements from partition {partition}, librdkafka " +
-                    $"{statements[partition].Count}, " +
-                "or others.");
+                $"{statements[partition].Count}, or others.");
         }
 
         Console.WriteLine($"{_proof}: {total} statements read by two clients");

@@ -54,7 +54,7 @@ internal sealed class RestoreProof(CrashOptions options)
             {
                 Console.WriteLine(
                     $"{Proof}: {kill} kills in {Stopwatch.GetElapsedTime(since).TotalSeconds:0} s, {feed.AcknowledgedBookings.Count} " +
-                        $"bookings so far");
+                    "bookings so far");
             }
         }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Millrace.Broker;
 
 namespace Millrace.Crash.Network;
 
@@ -27,7 +28,8 @@ internal sealed class CuttingProxy : IAsyncDisposable
     public CuttingProxy(int seed)
     {
         _random = new Random(seed);
-        _listener = Listen(_random);
+        _listener = new TcpListener(IPAddress.Loopback, KafkaBroker.FreePorts());
+        _listener.Start();
         _accepting = Task.Run(AcceptAsync);
         _disturbing = Task.Run(DisturbAsync);
     }
@@ -61,24 +63,6 @@ internal sealed class CuttingProxy : IAsyncDisposable
         await Task.WhenAll(_accepting, _disturbing);
         foreach (var connection in _connections.Values) connection.Cut(isReset: false);
         _end.Dispose();
-    }
-
-    /// <summary>Below the ports of outgoing connections, as the broker's.</summary>
-    private static TcpListener Listen(Random random)
-    {
-        while (true)
-        {
-            try
-            {
-                var listener = new TcpListener(IPAddress.Loopback, random.Next(20_000, 32_000));
-                listener.Start();
-                return listener;
-            }
-            catch (SocketException)
-            {
-                // Taken; another one.
-            }
-        }
     }
 
     private async Task AcceptAsync()

@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using Millrace.Broker;
 
 namespace Millrace.Crash.Shop;
 
@@ -15,7 +14,7 @@ internal sealed class ShopProof(CrashOptions options)
 
     private readonly Random _random = new(options.Seed);
     private readonly string _data = options.Data ?? Path.Combine(Path.GetTempPath(), $"millrace-crash-shop-{Guid.NewGuid():N}");
-    private readonly Uri _address = new($"http://127.0.0.1:{FreePort()}");
+    private readonly Uri _address = new($"http://127.0.0.1:{KafkaBroker.FreePorts()}");
 
     public async Task<int> RunAsync()
     {
@@ -60,8 +59,7 @@ internal sealed class ShopProof(CrashOptions options)
 
     private int Report(ShopLoad load, ShopFindings findings)
     {
-        foreach (var complaint in findings.Complaints.Take(20)) Console.WriteLine($"shop: {complaint}");
-        if (findings.Complaints.Count > 20) Console.WriteLine($"shop: and {findings.Complaints.Count - 20} more of this kind");
+        Complaints.Print("shop", findings.Complaints);
         Console.WriteLine(
             $"shop: {options.Cycles} cycles, {load.Orders.Count} acknowledged ({load.Repeats} asked again), " +
             $"{findings.Confirmed} confirmed, {findings.Cancelled} cancelled, " +
@@ -102,12 +100,5 @@ internal sealed class ShopProof(CrashOptions options)
         if (await child.KillAsync()) return true;
         Console.WriteLine($"shop: the Shop ended by itself.{Environment.NewLine}{child.Errors}");
         return false;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

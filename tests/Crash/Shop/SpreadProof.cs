@@ -160,8 +160,7 @@ internal sealed class SpreadProof(CrashOptions options)
         var complaints = findings.SelectMany(one => one.Complaints).Concat(topics.Complaints).ToList();
         if (_counts.Any(count => count == 0) && options.Minutes is null or >= 2)
             complaints.Add("One kind of disturbance never came: the proof did not do what it is for.");
-        foreach (var complaint in complaints.Take(20)) Console.WriteLine($"{Proof}: {complaint}");
-        if (complaints.Count > 20) Console.WriteLine($"{Proof}: and {complaints.Count - 20} more of this kind");
+        Complaints.Print(Proof, complaints);
         Console.WriteLine($"{Proof}: {string.Join(", ", Enum.GetValues<Blow>().Select(blow => $"{blow} {_counts[(int)blow]}"))}; {proxy.Account}");
         Console.WriteLine($"{Proof}: by the topics, {topics.Account}");
         var view = findings[0];
@@ -176,9 +175,7 @@ internal sealed class SpreadProof(CrashOptions options)
             return 0;
         }
 
-        broker.KeepsData = true;
-        await broker.StopAsync();
-        Console.WriteLine($"{Proof}: the processes' data is in {_data}, the broker's in {broker.Folder}");
+        Console.WriteLine($"{Proof}: the processes' data is in {_data}, the broker's in {await broker.KeepAsync()}");
         return 1;
     }
 }
