@@ -343,7 +343,8 @@ public sealed class KafkaEngine : Engine
             // Not by DescribeCluster: librdkafka ends the process when a broker that starts, or was away, answers it with no brokers.
             var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
             await Requests.AskAsync(
-                what, () => Requests.BlockingAsync(() => Admin.GetMetadata(timeout))!, cancellation, Options.ConnectTimeout);
+                what, () => Requests.BlockingAsync(() => Admin.GetMetadata(timeout) is { Brokers.Count: > 0 } known ? known : null),
+                cancellation, Options.ConnectTimeout);
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable && KafkaErrors.IsNotAuthorized(Log.LastErrorCode))
         {
