@@ -172,7 +172,7 @@ public sealed class SecurityTests(SecureBroker broker) : EngineRig, IClassFixtur
         const string wrong = "the-wrong-secret";
 
         var failure = await Assert.ThrowsAsync<MillraceException>(
-            () => OpenAsync(options => SecuredBy(how, options, wrong) with { ConnectTimeout = TimeSpan.FromSeconds(8) }));
+            () => OpenAsync(options => SecuredBy(how, options, wrong) with { ConnectTimeout = TimeSpan.FromSeconds(3) }));
 
         Assert.Equal(FailureCodes.NotAuthorized, failure.Code);
         Assert.DoesNotContain(wrong, $"{failure}", StringComparison.Ordinal);
