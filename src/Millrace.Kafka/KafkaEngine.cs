@@ -45,6 +45,7 @@ public sealed class KafkaEngine : Engine
         Admin = Clients.Admin();
         Requests = new Requests(options, Log, _stopping.Token);
         Topics = new TopicCatalog(Admin, options, Requests);
+        Offsets = new GroupOffsets(this);
         States = new StateLeases(options, Log);
         _context = new WriterContext(options, Clients, Topics, Log, _stopping.Token);
         _fetchers = new FetcherPool(Clients, options);
@@ -68,6 +69,8 @@ public sealed class KafkaEngine : Engine
     internal Requests Requests { get; }
 
     internal TopicCatalog Topics { get; }
+
+    internal GroupOffsets Offsets { get; }
 
     internal StateLeases States { get; }
 
@@ -295,9 +298,6 @@ public sealed class KafkaEngine : Engine
         return OpenAssigned(changelog, Math.Max(store.Position, start));
     }
 
-    /// <summary>Asks for the positions of groups; see <see cref="Fetcher.Asker"/>.</summary>
-    internal IAdminClient Asker() => _fetchers.Asker();
-
     internal void Forget(Membership member) => _members.TryRemove(member, out _);
 
     private TransactionWriter Writer => _writer ?? throw Requests.Stopped();
@@ -366,6 +366,7 @@ public sealed class KafkaEngine : Engine
         {
             _writer?.Dispose();
             _fetchers.Dispose();
+            Offsets.Dispose();
             _appender.Dispose();
             return 0;
         });

@@ -60,8 +60,10 @@ public abstract record AssignmentChange
     {
     }
 
-    /// <summary>The member owns these from now on.</summary>
-    /// <param name="Partitions">The partitions, in order of their numbers.</param>
+    /// <summary>
+    /// The member owns these from now on. It is the first change after joining: without partitions when there are none for this member now.
+    /// </summary>
+    /// <param name="Partitions">The partitions, in order of their numbers; those owned before stay owned.</param>
     public sealed record Assigned(IReadOnlyList<OwnedPartition> Partitions) : AssignmentChange;
 
     /// <summary>Another member shall have these: finish, commit, and release each. Commits succeed until the release.</summary>

@@ -110,8 +110,9 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     /// <summary>
     /// Completes when the processors have nothing left to do: at one moment, for every partition that this runtime owns, all records of the
     /// processor's topics are processed and committed, including those that processors said to one another, no commit is under way and no
-    /// timer is due. Timers that are due later do not count, nor do partitions that other members own; a processor that has not been given
-    /// a partition yet counts while its group has lag. It waits for as long as a partition fails and starts again.
+    /// timer is due. Timers that are due later do not count, nor do partitions that other members own; it waits until each group has said
+    /// what this runtime owns, and a processor that has not been given a partition yet counts while its group has lag. It waits for as long
+    /// as a partition fails and starts again, or the engine cannot be asked.
     /// </summary>
     /// <exception cref="MillraceException">A processor failed for good, or the runtime stopped (<see
     /// cref="FailureCodes.Stopped"/>).</exception>
@@ -123,7 +124,16 @@ public sealed class ProcessorRuntime : IAsyncDisposable
         {
             var change = _context.Watch.NextChange();
             DemandRunning();
-            if (await IsIdleAsync(cancellation)) return;
+            try
+            {
+                if (await IsIdleAsync(cancellation)) return;
+            }
+            catch (MillraceException failure) when (failure.IsTransient)
+            {
+                // The engine has tried for as long as it does. It is asked again at once: no change may come by which to wait.
+                continue;
+            }
+
             await change.WaitAsync(cancellation);
         }
     }

@@ -33,6 +33,22 @@ public abstract class GroupContract : EngineContract
     }
 
     [Fact]
+    public async Task A_member_for_which_there_is_nothing_is_told_so()
+    {
+        var topic = await CreateTopicAsync(partitions: 1);
+        await using var group = Group(topic);
+        await group.JoinAsync();
+        await group.UntilOwnedAsync(1);
+
+        await using var second = await Engine.JoinAsync(
+            new GroupSubscription { Group = Named("payments"), Topics = [topic] }, Cancellation);
+        var change = await second.NextChangeAsync(Cancellation);
+
+        Assert.Empty(Assert.IsType<AssignmentChange.Assigned>(change).Partitions);
+        await group.UntilOwnedAsync(1);
+    }
+
+    [Fact]
     public async Task A_revoked_partition_is_nobody_elses_until_it_is_released()
     {
         var topic = await CreateTopicAsync(partitions: 2);

@@ -30,6 +30,15 @@ public sealed class TestBroker : IAsyncLifetime
         SessionTimeout = TimeSpan.FromSeconds(6),
     };
 
+    /// <summary>
+    /// Options for tests that give records times of their own, long ago: topics that keep records for a week would lose them while a test
+    /// runs.
+    /// </summary>
+    public static KafkaOptions KeepingOptions => Options with
+    {
+        TopicSettings = new Dictionary<string, string> { ["retention.ms"] = "-1" },
+    };
+
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {

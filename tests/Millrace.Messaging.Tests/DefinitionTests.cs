@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Linq.Expressions;
 using Microsoft.Extensions.DependencyInjection;
+using Millrace.Messaging.Contract;
 
 namespace Millrace.Messaging.Tests;
 
@@ -114,7 +115,7 @@ public sealed class DefinitionTests
     [InlineData("seen.again")]
     [InlineData("$timers")]
     public void A_store_name_that_is_reserved_or_no_name_is_refused(string name) =>
-        Assert.Throws<ArgumentException>(() => Rig.Define(h => h.WithState(name, TestJson.Default.Total)));
+        Assert.Throws<ArgumentException>(() => Define(h => h.WithState(name, TestJson.Default.Total)));
 
     [Fact]
     public void Two_stores_of_one_name_or_type_are_refused()
@@ -137,7 +138,7 @@ public sealed class DefinitionTests
         OutOfRange(h => h.WithDeduplication(TimeSpan.FromDays(1), HandlersBuilder.RememberedEventsMax + 1));
         OutOfRange(h => h.WithDeduplication(HandlersBuilder.DeduplicationMax + TimeSpan.FromTicks(1)));
 
-        static void OutOfRange(Action<HandlersBuilder> define) => Assert.Throws<ArgumentOutOfRangeException>(() => Rig.Define(define));
+        static void OutOfRange(Action<HandlersBuilder> define) => Assert.Throws<ArgumentOutOfRangeException>(() => Define(define));
     }
 
     [Fact]
@@ -176,14 +177,17 @@ public sealed class DefinitionTests
         Expression<Func<Placed, Paid>> expression = placed => new Paid(placed.Order, placed.Amount);
         Accepted(expression.Compile());
 
-        static void Accepted(Delegate handler) => Assert.Equal("group", Rig.Define(h => h.Handle(handler)).Name);
+        static void Accepted(Delegate handler) => Assert.Equal("group", Define(h => h.Handle(handler)).Name);
     }
+
+    private static Processor Define(Action<HandlersBuilder> define, IServiceProvider? services = null) => Handlers.Define(
+        "group", TestEvents.Registry, h => define(h.From("orders").WithSource("/test/group").WithRetries(3, TimeSpan.Zero)), services);
 
     private static void Refused(Action<HandlersBuilder> define, params string[] words) => Refused(define, null, words);
 
     private static void Refused(Action<HandlersBuilder> define, IServiceProvider? services, params string[] words)
     {
-        var failure = Assert.Throws<ArgumentException>(() => Rig.Define(define, services));
+        var failure = Assert.Throws<ArgumentException>(() => Define(define, services));
 
         foreach (var word in words) Assert.Contains(word, failure.Message, StringComparison.Ordinal);
     }

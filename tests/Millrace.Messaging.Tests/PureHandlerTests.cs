@@ -1,3 +1,5 @@
+using Millrace.Messaging.Contract;
+
 namespace Millrace.Messaging.Tests;
 
 /// <summary>A user tests a handler by calling it: no engine, no runtime, nothing to stand in for them.</summary>

@@ -110,6 +110,18 @@ internal sealed class ClientFactory
         return Build(builder);
     }
 
+    /// <summary>A consumer that asks for its group's positions, as of decided transactions or not, and does nothing else.</summary>
+    public IConsumer<byte[]?, byte[]?> Asker(string group, bool isDecided)
+    {
+        var settings = Common("asker");
+        settings["group.id"] = group;
+        settings["isolation.level"] = isDecided ? "read_committed" : "read_uncommitted";
+        settings["enable.auto.commit"] = "false";
+        settings["allow.auto.create.topics"] = "false";
+        Override(settings);
+        return Build(new ConsumerBuilder<byte[]?, byte[]?>(settings));
+    }
+
     private IConsumer<byte[]?, byte[]?> Build(ConsumerBuilder<byte[]?, byte[]?> builder)
     {
         builder.SetKeyDeserializer(Deserializers.ByteArray!)

@@ -2,7 +2,10 @@ using Confluent.Kafka;
 
 namespace Millrace.Kafka.Clients;
 
-/// <summary>Asks the brokers again until they answer, or refuse, or the time is over. Thread safe.</summary>
+/// <summary>
+/// Asks the brokers again until they answer, or refuse, or the time is over. An answer that is still out when the engine stops, or the
+/// caller cancels, is not waited for. Thread safe.
+/// </summary>
 internal sealed class Requests(KafkaOptions options, ClientLog log, CancellationToken stopping)
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(10);
@@ -25,6 +28,7 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
     {
         var started = options.Time.GetTimestamp();
         var pause = PauseMin;
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellation, stopping);
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -32,7 +36,7 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
             Error error;
             try
             {
-                if (await ask() is { } answer) return answer;
+                if (await ask().AsTask().WaitAsync(both.Token) is { } answer) return answer;
                 error = new Error(ErrorCode.LeaderNotAvailable, "not all brokers know of it yet");
             }
             catch (KafkaException failure) when (!KafkaErrors.IsRefusal(failure.Error.Code))
@@ -43,7 +47,8 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
             {
                 throw KafkaErrors.ToFailure(what, failure.Error, failure);
             }
-            catch (ObjectDisposedException)
+            catch (Exception failure) when (stopping.IsCancellationRequested && !cancellation.IsCancellationRequested
+                && failure is ObjectDisposedException or OperationCanceledException)
             {
                 throw Stopped();
             }
@@ -51,7 +56,7 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
             var elapsed = options.Time.GetElapsedTime(started);
             if (elapsed >= (within ?? options.DeliveryTimeout)) throw KafkaErrors.ToFailure(what, error);
             if (elapsed >= MomentMax || !IsOfAMoment(error.Code)) log.RequestRetried(what, error.Code, error.Reason);
-            await PauseAsync(pause, cancellation);
+            await PauseAsync(pause, both.Token, cancellation);
             pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
         }
     }
@@ -66,12 +71,11 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
     private static bool IsOfAMoment(ErrorCode code) => code is ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition
         or ErrorCode.UnknownLeaderEpoch or ErrorCode.UnstableOffsetCommit or ErrorCode.GroupLoadInProgress;
 
-    private async ValueTask PauseAsync(TimeSpan pause, CancellationToken cancellation)
+    private async ValueTask PauseAsync(TimeSpan pause, CancellationToken both, CancellationToken cancellation)
     {
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellation, stopping);
         try
         {
-            await Task.Delay(pause, options.Time, both.Token);
+            await Task.Delay(pause, options.Time, both);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {

@@ -26,9 +26,11 @@ internal sealed class Membership : GroupMember
     private readonly IReadOnlyDictionary<string, int> _topics;
     private readonly Task _polling;
     private readonly Task _following;
+    private readonly Task _asking;
     private Handover? _handover;
     private bool _isClosed;
     private bool _isAssigned; // and not paused yet; the polling thread only
+    private volatile bool _isTold; // what is assigned, be it nothing
     private volatile MillraceException? _failure;
 
     public Membership(
@@ -43,6 +45,8 @@ internal sealed class Membership : GroupMember
         _polling = Task.Factory.StartNew(Poll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         _following = Task.Factory.StartNew(
             FollowAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default).Unwrap();
+        _asking = engine.Options.GroupProtocol == GroupProtocol.Classic ? Task.CompletedTask : Task.Factory.StartNew(
+            AskForNothingAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default).Unwrap();
     }
 
     public KafkaEngine Engine { get; }
@@ -118,6 +122,7 @@ internal sealed class Membership : GroupMember
 
         await _polling;
         await _following;
+        await _asking;
         await Standbys.DisposeAsync();
         Engine.Forget(this);
     }
@@ -232,6 +237,7 @@ internal sealed class Membership : GroupMember
         }
 
         _isAssigned = true;
+        _isTold = true;
         _events.Writer.TryWrite(new Event.Assigned(assigned));
         return partitions.Select(partition => new Confluent.Kafka.TopicPartitionOffset(partition, Offset.End));
     }
@@ -307,6 +313,41 @@ internal sealed class Membership : GroupMember
         _changes.Writer.TryComplete();
     }
 
+    /// <summary>
+    /// With the broker's own protocol the client does not tell of an assignment without partitions, so the broker is asked until one with
+    /// partitions came, or there is none.
+    /// </summary>
+    private async Task AskForNothingAsync()
+    {
+        while (!_isTold && !_leave.IsCancellationRequested)
+        {
+            try
+            {
+                await Engine.Requests.AskAsync($"Asking what {MemberId} was assigned", async () =>
+                    _isTold || await GroupLags.HasNothingAsync(Engine, Group, ClientMemberId()) ? MemberId : null, _leave.Token);
+                if (!_isTold) _events.Writer.TryWrite(new Event.Assigned([]));
+                return;
+            }
+            catch (MillraceException failure) when (failure.IsTransient)
+            {
+                Engine.Log.RequestRetried("Asking for an assignment", ErrorCode.Local_TimedOut, failure.Message);
+            }
+            catch (MillraceException)
+            {
+                return; // The engine stops, or the brokers refuse, which the group's own requests report.
+            }
+            catch (OperationCanceledException)
+            {
+                return; // The member leaves.
+            }
+        }
+    }
+
+    private string ClientMemberId()
+    {
+        lock (_gate) return _isClosed ? throw Requests.Stopped() : _consumer.MemberId;
+    }
+
     private async ValueTask ApplyAsync(Event happened)
     {
         switch (happened)
@@ -314,6 +355,7 @@ internal sealed class Membership : GroupMember
             case Event.Assigned(var partitions):
                 await Task.WhenAll(partitions.Select(TryClaimAsync));
                 Publish(partitions.Where(partition => partition.IsPublished), owned => new AssignmentChange.Assigned(owned));
+                if (partitions.Count == 0) _changes.Writer.TryWrite(new AssignmentChange.Assigned([]));
                 break;
             case Event.Revoked(var partitions):
                 foreach (var partition in partitions.Where(partition => !partition.IsPublished)) await ReleaseAsync(partition);

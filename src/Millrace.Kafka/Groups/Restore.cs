@@ -1,6 +1,3 @@
-using Confluent.Kafka;
-using Confluent.Kafka.Admin;
-using Millrace.Kafka.Clients;
 using Millrace.Kafka.State;
 
 namespace Millrace.Kafka.Groups;
@@ -47,7 +44,7 @@ internal sealed class Restore(Membership member, KafkaPartition partition)
     {
         var topics = member.TopicsAt(partition.Partition);
         var sources = topics.Select(topic => new TopicPartition(topic, partition.Partition)).ToList();
-        var committed = await GroupOffsets.AskAsync(Engine, member.Group, sources, cancellation);
+        var committed = await Engine.Offsets.AskAsync(member.Group, sources, cancellation);
         var extents = await Engine.Topics.ExtentsAsync(sources, cancellation);
         var positions = new List<TopicPosition>(sources.Count);
         for (var i = 0; i < sources.Count; i++)
@@ -78,74 +75,5 @@ internal sealed class ChangelogReader(TopicPartition changelog)
 
         store.Apply(_changes, fetched.NextOffset);
         return _changes.Count;
-    }
-}
-
-/// <summary>Asks for a group's committed positions.</summary>
-internal static class GroupOffsets
-{
-    /// <summary>
-    /// How long an account of a group waits for what is undecided. A commit is acknowledged a moment before its positions can be seen.
-    /// </summary>
-    private static readonly TimeSpan AccountTime = TimeSpan.FromSeconds(1);
-
-    /// <summary>The topics that the group has positions in.</summary>
-    public static async ValueTask<IEnumerable<string>> TopicsAsync(KafkaEngine engine, string group, CancellationToken cancellation) =>
-        (await AskAsync(engine, group, null, isDecided: false, null, cancellation)).Keys.Select(partition => partition.Topic);
-
-    /// <summary>The positions for an account: of a partition that stays undecided, the one before.</summary>
-    public static async ValueTask<IReadOnlyDictionary<TopicPartition, long>> AccountAsync(
-        KafkaEngine engine, string group, IReadOnlyList<TopicPartition> sources, CancellationToken cancellation)
-    {
-        try
-        {
-            return await AskAsync(engine, group, sources, isDecided: true, AccountTime, cancellation);
-        }
-        catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable)
-        {
-            return await AskAsync(engine, group, sources, isDecided: false, null, cancellation);
-        }
-    }
-
-    /// <summary>Positions of these partitions, those that there are, once none is undecided.</summary>
-    public static ValueTask<IReadOnlyDictionary<TopicPartition, long>> AskAsync(
-        KafkaEngine engine, string group, IReadOnlyList<TopicPartition> sources, CancellationToken cancellation) =>
-        AskAsync(engine, group, sources, isDecided: true, null, cancellation);
-
-    private static async ValueTask<IReadOnlyDictionary<TopicPartition, long>> AskAsync(
-        KafkaEngine engine,
-        string group,
-        IReadOnlyList<TopicPartition>? sources,
-        bool isDecided,
-        TimeSpan? within,
-        CancellationToken cancellation)
-    {
-        var partitions = sources?.Select(source => new Confluent.Kafka.TopicPartition(source.Topic, source.Partition)).ToList();
-        var ask = new ConsumerGroupTopicPartitions(group, partitions);
-        var how = new ListConsumerGroupOffsetsOptions { RequestTimeout = Requests.Timeout, RequireStableOffsets = isDecided };
-        var what = $"Asking for the positions of group '{group}'";
-        return await engine.Requests.AskAsync<IReadOnlyDictionary<TopicPartition, long>>(what, async () =>
-        {
-            List<TopicPartitionOffsetError> answers;
-            try
-            {
-                answers = (await engine.Asker().ListConsumerGroupOffsetsAsync([ask], how))[0].Partitions;
-            }
-            catch (ListConsumerGroupOffsetsException failure)
-            {
-                var report = failure.Results[0];
-                if (report.Error.IsError) throw new KafkaException(report.Error, failure);
-                answers = report.Partitions;
-            }
-
-            var positions = new Dictionary<TopicPartition, long>();
-            foreach (var answer in answers)
-            {
-                if (answer.Error.IsError) throw new KafkaException(answer.Error);
-                if (answer.Offset.Value >= 0) positions[new TopicPartition(answer.Topic, answer.Partition.Value)] = answer.Offset.Value;
-            }
-
-            return positions;
-        }, cancellation, within);
     }
 }

@@ -19,7 +19,7 @@ internal sealed class Fetcher : IDisposable
     private readonly Dictionary<Confluent.Kafka.TopicPartition, KafkaReader> _readers = [];
     private readonly ConcurrentQueue<KafkaReader> _closed = new();
     private readonly ConcurrentQueue<KafkaReader> _drained = new();
-    private readonly List<KafkaReader> _woken = []; // those that got something since their waiting was last ended
+    private readonly List<KafkaReader> _woken = []; // those that got something which they do not show yet
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly int _readerBytesMax;
     private readonly Task _loop;
@@ -30,16 +30,9 @@ internal sealed class Fetcher : IDisposable
     public Fetcher(ClientFactory clients, KafkaOptions options)
     {
         _consumer = clients.Fetcher();
-        Asker = new DependentAdminClientBuilder(_consumer.Handle).Build();
         _readerBytesMax = options.ReaderBytesMax;
         _loop = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
-
-    /// <summary>
-    /// Asks for the positions of groups, of any group, by this consumer. A client that is no consumer dies when the broker answers that it
-    /// is not the group's coordinator: librdkafka then looks for its own group's coordinator, and only a consumer has a group.
-    /// </summary>
-    public IAdminClient Asker { get; }
 
     /// <summary>How many partitions it reads.</summary>
     public int Load
@@ -114,11 +107,10 @@ internal sealed class Fetcher : IDisposable
         }
 
         FailAll(Requests.Stopped());
-        Asker.Dispose();
         _consumer.Dispose();
     }
 
-    /// <summary>Waits for a record and takes all that came with it, before anyone who waits is woken: they read batches.</summary>
+    /// <summary>Waits for a record and takes all that came with it, before anyone sees any of it: they read batches.</summary>
     private void Take()
     {
         if (_consumer.Consume(PollTime) is not { } result) return;
@@ -133,7 +125,7 @@ internal sealed class Fetcher : IDisposable
         }
         finally
         {
-            foreach (var reader in _woken) reader.WakeWaiting();
+            foreach (var reader in _woken) reader.Show();
             _woken.Clear();
         }
     }
@@ -229,12 +221,6 @@ internal sealed class FetcherPool(ClientFactory clients, KafkaOptions options) :
             _fetchers.Add(another);
             return another.TryOpen(source, offset)!;
         }
-    }
-
-    /// <summary>See <see cref="Fetcher.Asker"/>.</summary>
-    public IAdminClient Asker()
-    {
-        lock (_gate) return Started()[0].Asker;
     }
 
     public void Fail(string topic, MillraceException failure)

@@ -15,9 +15,11 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
 
     private readonly Lock _gate = new(); // guards everything below
     private readonly Queue<ConsumeResult<byte[]?, byte[]?>> _fetched = new();
+    private int _ready; // how many of those may be taken: what comes together is taken together
     private long _bytes;
     private long _offset = offset;
     private long _end = offset; // up to here nothing is left to come before what is queued
+    private long _endReached = offset; // the same, of those that may not be taken yet
     private MillraceException? _failure;
     private TaskCompletionSource? _waiting;
     private bool _isClosed;
@@ -49,7 +51,7 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            if (_fetched.Count > 0)
+            if (_ready > 0)
             {
                 taken = Take(bytesMax);
             }
@@ -75,7 +77,7 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            if (_fetched.Count > 0 || _offset < _end) return ValueTask.CompletedTask;
+            if (_ready > 0 || _offset < _end) return ValueTask.CompletedTask;
             if (_failure is not null) throw new MillraceException(_failure.Code, _failure.Message, _failure);
             _waiting ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             waiting = _waiting.Task;
@@ -91,7 +93,7 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         {
             if (_isClosed) return;
             _isClosed = true;
-            _fetched.Clear();
+            Clear();
             waiting = TakeWaiting();
         }
 
@@ -99,7 +101,7 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         fetcher.Close(this);
     }
 
-    /// <summary>A record came. Returns whether the reader holds more than its limit now. <see cref="WakeWaiting"/> follows.</summary>
+    /// <summary>A record came. Returns whether the reader holds more than its limit now. <see cref="Show"/> follows.</summary>
     public bool Add(ConsumeResult<byte[]?, byte[]?> record)
     {
         lock (_gate)
@@ -111,19 +113,23 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         }
     }
 
-    /// <summary>Nothing but what is no record lies before that offset any more. <see cref="WakeWaiting"/> follows.</summary>
+    /// <summary>Nothing but what is no record lies before that offset any more. <see cref="Show"/> follows.</summary>
     public void ReachEnd(long end)
     {
-        lock (_gate) _end = Math.Max(_end, end);
+        lock (_gate) _endReached = Math.Max(_endReached, end);
     }
 
-    /// <summary>Whoever waits looks again.</summary>
-    public void WakeWaiting()
+    /// <summary>
+    /// What came can be taken now, all of it at once: a read between two records of one answer would tear a transaction into two batches.
+    /// Whoever waits looks again.
+    /// </summary>
+    public void Show()
     {
         TaskCompletionSource? waiting = null;
         lock (_gate)
         {
-            if (_fetched.Count > 0 || _offset < _end) waiting = TakeWaiting();
+            (_ready, _end) = (_fetched.Count, Math.Max(_end, _endReached));
+            if (_ready > 0 || _offset < _end) waiting = TakeWaiting();
         }
 
         waiting?.TrySetResult();
@@ -138,8 +144,8 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
             _failure ??= failure;
             if (failure.Code == FailureCodes.Stopped)
             {
-                _fetched.Clear();
-                _end = _offset;
+                Clear();
+                (_end, _endReached) = (_offset, _offset);
             }
 
             waiting = TakeWaiting();
@@ -156,6 +162,12 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
 
     private static async Task AwaitAsync(Task waiting, CancellationToken cancellation) => await waiting.WaitAsync(cancellation);
 
+    private void Clear()
+    {
+        _fetched.Clear();
+        _ready = 0;
+    }
+
     private TaskCompletionSource? TakeWaiting()
     {
         var waiting = _waiting;
@@ -163,14 +175,15 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
         return waiting;
     }
 
-    /// <summary>Makes one batch of what is queued: whole records, up to a size, at least one.</summary>
+    /// <summary>Makes one batch of what may be taken: whole records, up to a size, at least one.</summary>
     private FetchedRecords Take(int bytesMax)
     {
         var batch = new RecordBatchBuilder((int)Math.Min(_bytes + 256, Math.Clamp(bytesMax, 256, 1 << 20)));
         var first = _fetched.Peek();
         var (from, next) = (_offset, first.Offset.Value);
-        while (_fetched.TryPeek(out var record))
+        while (_ready > 0)
         {
+            var record = _fetched.Peek();
             var gap = record.Offset.Value - next;
             if (batch.Count > 0 && (batch.SizeBytes + SizeOf(record) - RecordOverheadBytes > bytesMax || gap > int.MaxValue / 2)) break;
             if (batch.Count > 0 && gap > 0) batch.Skip((int)gap);
@@ -178,9 +191,10 @@ internal sealed class KafkaReader(Fetcher fetcher, TopicPartition source, long o
             next = record.Offset.Value + 1;
             _bytes -= SizeOf(record);
             _fetched.Dequeue();
+            _ready--;
         }
 
-        if (_fetched.Count == 0) next = Math.Max(next, _end);
+        if (_ready == 0) next = Math.Max(next, _end);
         _offset = next;
         return batch.ToFetched(Source, first.Offset.Value, next, first.LeaderEpoch ?? 0, from);
     }

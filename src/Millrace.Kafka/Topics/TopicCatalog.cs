@@ -40,6 +40,17 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
             return names.Count == 0 ? [] : await DescribeAsync(names);
         }, cancellation);
 
+    /// <summary>All partitions of all topics but the brokers' own, in the order of their names and numbers.</summary>
+    public async ValueTask<IReadOnlyList<TopicPartition>> PartitionsAsync(CancellationToken cancellation) =>
+        await requests.AskAsync<IReadOnlyList<TopicPartition>>("Listing the topics", async () =>
+        {
+            var metadata = await Requests.BlockingAsync(() => admin.GetMetadata(Requests.Timeout));
+            return [.. metadata.Topics.Where(topic => !topic.Topic.StartsWith("__", StringComparison.Ordinal))
+                .OrderBy(topic => topic.Topic, StringComparer.Ordinal)
+                .SelectMany(topic => topic.Partitions.Select(partition => partition.PartitionId).Order()
+                    .Select(partition => new TopicPartition(topic.Topic, partition)))];
+        }, cancellation);
+
     public async ValueTask<TopicDescription?> FindAsync(string topic, CancellationToken cancellation)
     {
         if (!TopicSpecification.IsValidName(topic)) return null;

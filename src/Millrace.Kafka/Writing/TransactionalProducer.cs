@@ -24,6 +24,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     private IProducer<byte[]?, byte[]?>? _producer;
     private readonly Queue<long> _fenced = []; // when, by the clock's timestamps
     private bool _isFenced;
+    private long? _stoppingSince;
 
     /// <summary>Takes the id over, and ends what an earlier producer of it left open.</summary>
     /// <exception cref="MillraceException">The brokers refuse it, or do not answer in time.</exception>
@@ -41,7 +42,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
                     _producer = producer;
                     return;
                 }
-                catch (KafkaException failure) when (IsRetriable(failure) && Elapsed(started) < context.Options.DeliveryTimeout)
+                catch (KafkaException failure) when (IsRetriable(failure) && Elapsed(started) < Patience)
                 {
                     context.Log.RequestRetried("Opening a producer", failure.Error.Code, failure.Error.Reason);
                 }
@@ -73,7 +74,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
             }
 
             isEnding = true;
-            Repeat(() => _producer.CommitTransaction(CallTime));
+            Repeat(_producer.CommitTransaction);
             return new TransactionOutcome.Committed();
         }
         catch (KafkaTxnRequiresAbortException failure)
@@ -138,7 +139,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
 
         try
         {
-            Repeat(() => _producer!.SendOffsetsToTransaction(positions.Values, data, CallTime));
+            Repeat(within => _producer!.SendOffsetsToTransaction(positions.Values, data, within));
             return null;
         }
         catch (KafkaException failure) when (!failure.Error.IsFatal && KafkaErrors.IsMemberFenced(failure.Error.Code))
@@ -149,14 +150,14 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     }
 
     /// <summary>Calls again while the client says that calling again may help. It is bounded by the transaction's own time.</summary>
-    private void Repeat(Action call)
+    private void Repeat(Action<TimeSpan> call)
     {
         var started = context.Options.Time.GetTimestamp();
         while (true)
         {
             try
             {
-                call();
+                call(Patience < CallTime ? Patience : CallTime);
                 return;
             }
             catch (KafkaException failure) when (IsRetriable(failure) && Elapsed(started) < Patience)
@@ -170,7 +171,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     {
         try
         {
-            Repeat(() => _producer!.AbortTransaction(CallTime));
+            Repeat(_producer!.AbortTransaction);
             return outcome;
         }
         catch (KafkaException failure)
@@ -201,6 +202,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         Drop(error);
         if (KafkaErrors.IsProducerFenced(error.Code) && IsTakenOver(error)) return new TransactionOutcome.Refused(null, error);
         if (KafkaErrors.IsRefusal(error.Code) && !isEnding) return new TransactionOutcome.Refused(null, error);
+        if (Patience == TimeSpan.Zero) return isEnding ? new TransactionOutcome.Unknown(error) : new TransactionOutcome.Aborted(error);
         try
         {
             Open();
@@ -241,8 +243,19 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         _producer = null;
     }
 
-    /// <summary>How long a transaction is brought to its end; when the engine stops, not much longer than its callers wait.</summary>
-    private TimeSpan Patience => context.Stopping.IsCancellationRequested ? CallTime : context.Options.DeliveryTimeout;
+    /// <summary>
+    /// How long a transaction is brought to its end. While the engine stops there is one call's time for all that is left to do: the next
+    /// start ends what stays open.
+    /// </summary>
+    private TimeSpan Patience
+    {
+        get
+        {
+            if (!context.Stopping.IsCancellationRequested) return context.Options.DeliveryTimeout;
+            var left = CallTime - Elapsed(_stoppingSince ??= context.Options.Time.GetTimestamp());
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
 
     /// <summary>
     /// Whether the same call may succeed. Records that were not delivered in time have the code of a call that was not answered in time,

@@ -37,6 +37,7 @@ internal sealed class GroupCoordinator(
             var member = new EmbeddedMember(engine, this, $"{Log.Name}-{++_joined}");
             _members.Add(member);
             Rebalance();
+            if (!Array.Exists(_slots, slot => slot.Member == member)) member.Notify(new AssignmentChange.Assigned([]));
             return member;
         }
     }

@@ -18,7 +18,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     private volatile GroupMember? _member;
     private volatile string? _failure;
     private volatile bool _hasFailed;
-    private volatile bool _wasAssigned;
+    private volatile bool _wasTold; // what it owns, be it nothing
+    private volatile bool _wasAssigned; // something
     private volatile bool _isStopped;
     private Task _following = Task.CompletedTask;
 
@@ -82,8 +83,11 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         _isStopped = true;
     }
 
-    /// <summary>Whether no partition has anything to do: each has committed all it read, and no timer is due.</summary>
-    public bool IsIdleAt(DateTimeOffset now) => Array.TrueForAll(_loops, loop => loop.IsIdleAt(now));
+    /// <summary>
+    /// Whether no partition has anything to do: each has committed all it read, and no timer is due. Before the group has said what is
+    /// owned here, nobody knows: a partition without lag may have timers.
+    /// </summary>
+    public bool IsIdleAt(DateTimeOffset now) => _wasTold && Array.TrueForAll(_loops, loop => loop.IsIdleAt(now));
 
     /// <summary>Whether nothing is left to read, by the engine's own account, on the partitions that are worked on here.</summary>
     public async ValueTask<bool> HasCaughtUpAsync(CancellationToken cancellation)
@@ -177,7 +181,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         {
             case AssignmentChange.Assigned assigned:
                 foreach (var partition in assigned.Partitions) Begin(partition);
-                _wasAssigned = true;
+                _wasAssigned |= assigned.Partitions.Count > 0;
+                _wasTold = true;
                 break;
             case AssignmentChange.Revoked revoked:
                 foreach (var partition in revoked.Partitions) GiveUp(member, partition);
@@ -254,6 +259,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     /// </summary>
     private async ValueTask FallOutAsync(Exception failure)
     {
+        (_wasTold, _wasAssigned) = (false, false);
         foreach (var loop in _loops) Forget(loop);
         foreach (var ending in _endings.Values) await ending;
         if (Interlocked.Exchange(ref _member, null) is { } member) await DisposeAsync(member);

@@ -1,3 +1,4 @@
+using Millrace.Contract;
 using static Millrace.Tests.Runtime.RuntimeRig;
 
 namespace Millrace.Tests.Runtime;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Millrace.Contract;
 using static Millrace.Tests.Runtime.RuntimeRig;
 
 namespace Millrace.Tests.Runtime;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Millrace.Contract;
 using static Millrace.Tests.Runtime.RuntimeRig;
 
 namespace Millrace.Tests.Runtime;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Millrace.Contract;
 using static Millrace.Tests.Runtime.RuntimeRig;
 
 namespace Millrace.Tests.Runtime;

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
 public interface IPayment;
 
@@ -33,14 +33,19 @@ public sealed class Basket
 [JsonSerializable(typeof(Basket))]
 [JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(double))]
-internal sealed partial class TestJson : JsonSerializerContext;
+public sealed partial class TestJson : JsonSerializerContext;
 
-internal static class TestEvents
+/// <summary>The registry of these events.</summary>
+public static class TestEvents
 {
-    public static readonly EventRegistry Registry = EventRegistry.Create(events => events
-        .Add("test.placed", "orders", TestJson.Default.Placed, e => e.Order)
+    /// <summary>With the topics' names as they are.</summary>
+    public static EventRegistry Registry { get; } = Create(topic => topic);
+
+    /// <summary>With topics called otherwise.</summary>
+    public static EventRegistry Create(Func<string, string> name) => EventRegistry.Create(events => events
+        .Add("test.placed", name("orders"), TestJson.Default.Placed, e => e.Order)
         .AddOld("test.placed.v0", TestJson.Default.PlacedV0, (PlacedV0 old) => new Placed(old.Order, 1m))
-        .Add("test.paid", "payments", TestJson.Default.Paid, e => e.Order)
-        .Add("test.declined", "payments", TestJson.Default.Declined, e => e.Order)
-        .Add("test.shipped", "shipments", TestJson.Default.Shipped, e => e.Order));
+        .Add("test.paid", name("payments"), TestJson.Default.Paid, e => e.Order)
+        .Add("test.declined", name("payments"), TestJson.Default.Declined, e => e.Order)
+        .Add("test.shipped", name("shipments"), TestJson.Default.Shipped, e => e.Order));
 }

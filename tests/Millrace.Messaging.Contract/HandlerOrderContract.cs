@@ -1,19 +1,19 @@
 using System.Collections.Concurrent;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
 /// <summary>In order per key, keys in parallel, bounded.</summary>
-public sealed class OrderTests
+public abstract class HandlerOrderContract : HandlerContract
 {
     [Fact]
     public async Task Keys_run_in_parallel_and_each_key_in_order()
     {
-        await using var rig = await Rig.OpenAsync();
-        var gates = new Gates();
+        await using var rig = await OpenAsync();
+        var gates = new Gates(Cancellation);
         await rig.PublishAsync(
             ("a1", new Placed("a", 1m)), ("b1", new Placed("b", 1m)), ("a2", new Placed("a", 2m)), ("c1", new Placed("c", 1m)), ("b2", new Placed("b", 2m)));
 
-        await rig.StartAsync(Rig.Define(h => h.Handle(gates.PassAsync)));
+        await rig.StartAsync(rig.Define(h => h.Handle(gates.PassAsync)));
         await gates.EnteredAsync("a1", "b1", "c1");
         Assert.Equal(["a1", "b1", "c1"], gates.Entered);
         gates.Open("b1");
@@ -24,7 +24,7 @@ public sealed class OrderTests
         gates.Open("a1");
         await gates.EnteredAsync("a2");
         gates.Open("a2");
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         // They ended as b1, c1, b2, a1, a2; they are said in the order of the records.
         Assert.Equal(["a1", "b1", "a2", "c1", "b2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
@@ -33,18 +33,18 @@ public sealed class OrderTests
     [Fact]
     public async Task No_more_keys_than_asked_for_run_at_once()
     {
-        await using var rig = await Rig.OpenAsync();
-        var gates = new Gates();
+        await using var rig = await OpenAsync();
+        var gates = new Gates(Cancellation);
         await rig.PublishAsync(("a1", new Placed("a", 1m)), ("b1", new Placed("b", 1m)), ("c1", new Placed("c", 1m)), ("d1", new Placed("d", 1m)));
 
-        await rig.StartAsync(Rig.Define(h => h.WithParallelism(2).Handle(gates.PassAsync)));
+        await rig.StartAsync(rig.Define(h => h.WithParallelism(2).Handle(gates.PassAsync)));
         await gates.EnteredAsync("a1", "b1");
         Assert.Equal(2, gates.Entered.Length);
         gates.Open("b1");
         await gates.EnteredAsync("c1");
         Assert.Equal(3, gates.Entered.Length);
         foreach (var id in new[] { "a1", "c1", "d1" }) gates.Open(id);
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal(["a1", "b1", "c1", "d1"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
     }
@@ -52,18 +52,18 @@ public sealed class OrderTests
     [Fact]
     public async Task Handlers_that_do_not_wait_pass_one_that_does_and_still_speak_in_order()
     {
-        await using var rig = await Rig.OpenAsync();
-        var gates = new Gates();
+        await using var rig = await OpenAsync();
+        var gates = new Gates(Cancellation);
         gates.Open("b1");
         gates.Open("c1");
         await rig.PublishAsync(("a1", new Placed("a", 1m)), ("b1", new Placed("b", 1m)), ("c1", new Placed("c", 1m)), ("a2", new Placed("a", 1m)));
 
-        await rig.StartAsync(Rig.Define(h => h.Handle(gates.PassAsync)));
+        await rig.StartAsync(rig.Define(h => h.Handle(gates.PassAsync)));
         await gates.EnteredAsync("a1", "b1", "c1");
         Assert.Equal(["a1", "b1", "c1"], gates.Entered);
         gates.Open("a2");
         gates.Open("a1");
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal(["a1", "b1", "c1", "a2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
     }
@@ -71,8 +71,8 @@ public sealed class OrderTests
     [Fact]
     public async Task Records_without_a_key_are_handled_one_after_the_other()
     {
-        await using var rig = await Rig.OpenAsync();
-        var gates = new Gates();
+        await using var rig = await OpenAsync();
+        var gates = new Gates(Cancellation);
         await rig.AppendAsync(b =>
         {
             foreach (var id in Enumerable.Range(1, 2).Select(n => $"n{n}"))
@@ -87,13 +87,13 @@ public sealed class OrderTests
             }
         });
 
-        await rig.StartAsync(Rig.Define(h => h.Handle(gates.PassAsync)));
+        await rig.StartAsync(rig.Define(h => h.Handle(gates.PassAsync)));
         await gates.EnteredAsync("n1");
         Assert.Equal(["n1"], gates.Entered);
         gates.Open("n1");
         await gates.EnteredAsync("n2");
         gates.Open("n2");
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal(["n1", "n2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
     }
@@ -101,7 +101,7 @@ public sealed class OrderTests
     [Fact]
     public async Task A_key_sees_its_own_state_in_order_however_the_keys_interleave()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         var random = new Random(20260125);
         var expected = new Dictionary<string, decimal>();
         var events = new List<(string, object)>();
@@ -114,7 +114,7 @@ public sealed class OrderTests
         }
 
         await rig.PublishAsync([.. events]);
-        await rig.HandleAllAsync(Rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(
+        await rig.HandleAllAsync(rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(
             async Task<Paid> (Placed placed, State<Total> total) =>
             {
                 if (placed.Amount % 3 == 0) await Task.Yield();
@@ -132,7 +132,7 @@ public sealed class OrderTests
     }
 
     /// <summary>A handler that waits until its event's gate is open, and notes who came.</summary>
-    private sealed class Gates
+    private sealed class Gates(CancellationToken deadline)
     {
         private readonly ConcurrentDictionary<string, TaskCompletionSource> _gates = new();
         private readonly ConcurrentDictionary<string, TaskCompletionSource> _arrivals = new();
@@ -152,7 +152,7 @@ public sealed class OrderTests
 
         public async Task EnteredAsync(params string[] ids)
         {
-            foreach (var id in ids) await Of(_arrivals, id).Task.WaitAsync(Rig.Cancellation);
+            foreach (var id in ids) await Of(_arrivals, id).Task.WaitAsync(deadline);
         }
 
         private static TaskCompletionSource Of(ConcurrentDictionary<string, TaskCompletionSource> all, string id) =>

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
 /// <summary>What a handler returns is what is said, whatever the shape.</summary>
-public sealed class SayingTests
+public abstract class SayingContract : HandlerContract
 {
     private static readonly Paid One = new("a", 1m);
     private static readonly Paid Two = new("a", 2m);
@@ -40,10 +40,10 @@ public sealed class SayingTests
     [MemberData(nameof(Shapes))]
     public async Task What_a_handler_returns_is_said(string shape, Delegate handler, int count)
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", new Placed("a", 1m)));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle(handler)));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle(handler)));
 
         Assert.Equal(new object[] { One, Two }.Take(count), await rig.DataOfAsync("payments"));
         Assert.True((await rig.RecordsOfAsync("orders.dlq")).Count == 0, shape);
@@ -52,7 +52,7 @@ public sealed class SayingTests
     [Fact]
     public async Task Events_of_types_without_a_handler_and_unknown_events_are_passed_over()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.AppendAsync(b => EventCodec.Write(
             new CloudEvent { Id = "1", Source = "/else", Type = "unknown" }, EventMode.Binary, "a"u8, 0, b));
         await rig.AppendAsync(b => EventCodec.Write(
@@ -60,7 +60,7 @@ public sealed class SayingTests
             EventMode.Binary, "a"u8, 0, b));
         await rig.PublishAsync(("3", new Placed("a", 1m)));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
 
         Assert.Equal([One], await rig.DataOfAsync("payments"));
         Assert.Empty(await rig.RecordsOfAsync("orders.dlq"));
@@ -69,7 +69,7 @@ public sealed class SayingTests
     [Fact]
     public async Task An_old_version_is_lifted_and_handled_in_either_mode()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         foreach (var mode in new[] { EventMode.Binary, EventMode.Structured })
         {
             await rig.AppendAsync(b => EventCodec.Write(
@@ -77,7 +77,7 @@ public sealed class SayingTests
                 mode, "a"u8, 0, b));
         }
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed, MessageContext context) =>
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed, MessageContext context) =>
         {
             Assert.Equal("test.placed.v0", context.Type);
             return new Paid(placed.Order, placed.Amount);
@@ -89,11 +89,11 @@ public sealed class SayingTests
     [Fact]
     public async Task What_is_said_names_its_cause_and_transaction()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("cause", new Placed("a", 1m)));
-        var payments = Rig.Define(h => h.Handle((Placed placed) => new[] { One, Two }), name: "payments");
-        var shipping = Handlers.Define("shipping", TestEvents.Registry, h => h
-            .From("payments").WithSource("/test/shipping").Handle((Paid paid) => new Shipped(paid.Order, 1)));
+        var payments = rig.Define(h => h.Handle((Placed placed) => new[] { One, Two }), name: "payments");
+        var shipping = rig.DefineBare("shipping", h => h
+            .From(rig.Name("payments")).WithSource("/test/shipping").Handle((Paid paid) => new Shipped(paid.Order, 1)));
 
         await rig.HandleAllAsync(payments);
         await rig.HandleAllAsync(shipping);
@@ -117,9 +117,9 @@ public sealed class SayingTests
             (Placed placed, MessageContext context) => context.Attempt < 3 ? throw new InvalidOperationException() : new[] { One, Two },
         })
         {
-            await using var rig = await Rig.OpenAsync();
+            await using var rig = await OpenAsync();
             await rig.PublishAsync(("1", new Placed("a", 1m)), ("2", new Placed("a", 1m)));
-            await rig.HandleAllAsync(Rig.Define(h => h.Handle(handler)));
+            await rig.HandleAllAsync(rig.Define(h => h.Handle(handler)));
             ids.Add([.. (await rig.EventsOfAsync("payments")).Select(e => e.Id)]);
         }
 
@@ -131,7 +131,7 @@ public sealed class SayingTests
     [Fact]
     public async Task Parameters_are_what_they_say()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", new Placed("a", 1m)));
         MessageContext? seen = null;
         TimeProvider? clock = null;
@@ -144,7 +144,7 @@ public sealed class SayingTests
             return clerk;
         });
 
-        await rig.HandleAllAsync(Rig.Define(
+        await rig.HandleAllAsync(rig.Define(
             h => h.Handle((Placed placed, TimeProvider time, Clerk given, MessageContext context, CancellationToken cancellation) =>
             {
                 (seen, clock) = (context, time);
@@ -160,11 +160,11 @@ public sealed class SayingTests
         Assert.Equal(
             new MessageContext
             {
-                Group = "group",
+                Group = rig.Name("group"),
                 Source = "/test/outside",
                 EventId = "1",
                 Type = "test.placed",
-                Topic = "orders",
+                Topic = rig.Name("orders"),
                 Partition = 0,
                 Offset = 0,
                 Key = "a",

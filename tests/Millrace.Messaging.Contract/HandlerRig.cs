@@ -1,15 +1,16 @@
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
-using Millrace.Log;
+using Millrace.Contract;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
 /// <summary>A clock that tests set, and that tells which waits have begun on it: only then may it be set forward.</summary>
-internal sealed class WatchedTime() : FakeTimeProvider(new DateTimeOffset(2026, 1, 25, 10, 30, 0, TimeSpan.Zero))
+public sealed class WatchedTime() : FakeTimeProvider(new DateTimeOffset(2026, 1, 25, 10, 30, 0, TimeSpan.Zero))
 {
     private readonly Channel<TimeSpan> _waits = Channel.CreateUnbounded<TimeSpan>();
 
+    /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = base.CreateTimer(callback, state, dueTime, period);
@@ -18,9 +19,9 @@ internal sealed class WatchedTime() : FakeTimeProvider(new DateTimeOffset(2026, 
     }
 
     /// <summary>Waits until something waits for that long, then lets the time go by.</summary>
-    public async Task PassAsync(TimeSpan wait)
+    public async Task PassAsync(TimeSpan wait, CancellationToken cancellation)
     {
-        while (await _waits.Reader.ReadAsync(TestContext.Current.CancellationToken) != wait)
+        while (await _waits.Reader.ReadAsync(cancellation) != wait)
         {
         }
 
@@ -29,43 +30,75 @@ internal sealed class WatchedTime() : FakeTimeProvider(new DateTimeOffset(2026, 
 }
 
 /// <summary>A record copied out of the log.</summary>
-internal sealed record Stored(long Offset, long Timestamp, string? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, string?>> Headers)
+public sealed record Stored(long Offset, long Timestamp, string? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, string?>> Headers)
 {
     public string? Header(string name) => Headers.LastOrDefault(h => h.Key == name).Value;
 
     public string Text => Encoding.UTF8.GetString(Value!);
 }
 
-/// <summary>A real engine in a folder of its own, and a runtime for one group of handlers at a time.</summary>
-internal sealed class Rig : IAsyncDisposable
+/// <summary>
+/// A real engine, and a runtime for one group of handlers at a time. Topics and groups have short names in the tests; on the engine their
+/// names begin with what no other test has, because a broker is shared.
+/// </summary>
+public sealed class HandlerRig : IAsyncDisposable
 {
     private static readonly string[] Topics = ["orders", "payments", "shipments"];
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("millrace-messaging-");
-    private readonly int _partitions;
+    private readonly EngineHost _host;
+    private readonly string _unique = Guid.NewGuid().ToString("N")[..8];
     private ProcessorRuntime? _runtime;
 
-    private Rig(int partitions) => _partitions = partitions;
+    private HandlerRig(EngineHost host, CancellationToken cancellation)
+    {
+        (_host, Cancellation) = (host, cancellation);
+        Registry = TestEvents.Create(Name);
+    }
 
-    public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+    /// <summary>The test's time.</summary>
+    public CancellationToken Cancellation { get; }
 
+    /// <summary>The clock of the runtime and the handlers.</summary>
     public WatchedTime Time { get; } = new();
 
-    public LogEngine Engine { get; private set; } = null!;
+    /// <summary>The events, on this test's topics.</summary>
+    public EventRegistry Registry { get; }
 
+    /// <summary>The engine that is open now.</summary>
+    public Engine Engine { get; private set; } = null!;
+
+    /// <summary>The runtime that runs now.</summary>
     public ProcessorRuntime Runtime => _runtime ?? throw new InvalidOperationException("Nothing runs.");
 
-    public static async Task<Rig> OpenAsync(int partitions = 1)
+    /// <summary>Opens the engine and makes the topics.</summary>
+    public static async Task<HandlerRig> OpenAsync(EngineHost host, int partitions, CancellationToken cancellation)
     {
-        var rig = new Rig(partitions);
-        await rig.OpenEngineAsync();
-        foreach (var topic in Topics) await rig.Engine.EnsureTopicAsync(new TopicSpecification { Name = topic, Partitions = partitions }, Cancellation);
+        var rig = new HandlerRig(host, cancellation);
+        try
+        {
+            await rig.OpenEngineAsync();
+            await Task.WhenAll(Topics.Select(topic => rig.Engine.EnsureTopicAsync(
+                new TopicSpecification { Name = rig.Name(topic), Partitions = partitions }, cancellation).AsTask()));
+        }
+        catch
+        {
+            await rig.DisposeAsync();
+            throw;
+        }
+
         return rig;
     }
 
-    public static Processor Define(Action<HandlersBuilder> define, IServiceProvider? services = null, string name = "group") =>
-        Handlers.Define(
-            name, TestEvents.Registry, h => define(h.From("orders").WithSource("/test/" + name).WithRetries(3, TimeSpan.Zero)), services);
+    /// <summary>What a topic or a group is called on the engine.</summary>
+    public string Name(string name) => $"{_unique}-{name}";
+
+    /// <summary>Handlers that read the orders.</summary>
+    public Processor Define(Action<HandlersBuilder> define, IServiceProvider? services = null, string name = "group") =>
+        DefineBare(name, h => define(h.From(Name("orders")).WithSource("/test/" + name).WithRetries(3, TimeSpan.Zero)), services);
+
+    /// <summary>Handlers of which everything else is the test's.</summary>
+    public Processor DefineBare(string name, Action<HandlersBuilder> define, IServiceProvider? services = null) =>
+        Handlers.Define(Name(name), Registry, define, services);
 
     /// <summary>Starts the handlers.</summary>
     public async Task StartAsync(Processor processor, Func<ProcessorRuntimeOptions, ProcessorRuntimeOptions>? change = null)
@@ -76,6 +109,7 @@ internal sealed class Rig : IAsyncDisposable
         await _runtime.StartAsync(Cancellation);
     }
 
+    /// <summary>Stops the handlers.</summary>
     public async Task StopAsync()
     {
         await Runtime.DisposeAsync();
@@ -90,8 +124,8 @@ internal sealed class Rig : IAsyncDisposable
         await StopAsync();
     }
 
-    /// <summary>Closes the engine and opens it from its files.</summary>
-    public async Task RestartEngineAsync()
+    /// <summary>Closes the engine and opens it again on its data.</summary>
+    public async Task ReopenEngineAsync()
     {
         if (_runtime is not null) await StopAsync();
         await Engine.DisposeAsync();
@@ -101,32 +135,39 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Publishes events in one commit, so that one partition's are read in one batch.</summary>
     public async Task PublishAsync(params (string Id, object Data)[] events)
     {
-        var publisher = new EventPublisher(TestEvents.Registry, "/test/outside", Time);
+        var publisher = new EventPublisher(Registry, "/test/outside", Time);
         using var commit = new Commit();
         foreach (var (id, data) in events) await publisher.AddAsync(Engine, commit, data, new PublishOptions { Id = id }, Cancellation);
         (await Engine.CommitAsync(commit, Cancellation)).RequireCommitted();
     }
 
-    public async Task AppendAsync(Action<RecordBatchBuilder> fill, string topic = "orders") =>
-        await Engine.AppendAsync(new TopicPartition(topic, 0), fill, null, Cancellation);
+    /// <summary>Appends one batch to the orders' partition 0.</summary>
+    public async Task AppendAsync(Action<RecordBatchBuilder> fill) =>
+        await Engine.AppendAsync(new TopicPartition(Name("orders"), 0), fill, null, Cancellation);
 
-    public async Task<IReadOnlyList<Stored>> RecordsOfAsync(string topic)
+    /// <summary>All records of a topic, by their order in each partition.</summary>
+    public Task<IReadOnlyList<Stored>> RecordsOfAsync(string topic) => RecordsOfAsync(Engine, Name(topic), Cancellation);
+
+    /// <summary>All records that a topic of an engine has now, those of commits that are being made visible included.</summary>
+    public static async Task<IReadOnlyList<Stored>> RecordsOfAsync(Engine engine, string topic, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(engine);
         var stored = new List<Stored>();
-        var description = await Engine.FindTopicAsync(topic, Cancellation) ?? throw new InvalidOperationException($"There is no topic '{topic}'.");
+        var description = await engine.FindTopicAsync(topic, cancellation) ?? throw new InvalidOperationException($"There is no topic '{topic}'.");
         foreach (var partition in description.Partitions)
         {
-            using var reader = Engine.OpenReader(new TopicPartition(topic, partition.Partition), partition.StartOffset);
-            while (reader.TryRead(1 << 20) is { } records)
+            using var reader = engine.OpenReader(new TopicPartition(topic, partition.Partition), partition.StartOffset);
+            while (reader.Offset < partition.EndOffset)
             {
+                using var records = await reader.ReadAsync(1 << 20, cancellation);
                 foreach (var record in records) stored.Add(Copy(record));
-                records.Dispose();
             }
         }
 
         return stored;
     }
 
+    /// <summary>A topic's events.</summary>
     public async Task<IReadOnlyList<CloudEvent>> EventsOfAsync(string topic)
     {
         var events = new List<CloudEvent>();
@@ -146,7 +187,7 @@ internal sealed class Rig : IAsyncDisposable
         foreach (var stored in await RecordsOfAsync(topic))
         {
             Assert.True(EventCodec.TryReadJson(stored.Value, out var view, out var reason), reason);
-            data.Add(TestEvents.Registry.Read(view));
+            data.Add(Registry.Read(view));
         }
 
         return data;
@@ -172,24 +213,24 @@ internal sealed class Rig : IAsyncDisposable
         (await owned.CommitAsync(commit, Cancellation)).RequireCommitted();
     });
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (_runtime is not null) await _runtime.DisposeAsync();
-        await Engine.DisposeAsync();
-        _directory.Delete(true);
+        if (Engine is not null) await Engine.DisposeAsync();
+        await _host.DisposeAsync();
     }
 
     private async Task OwnAsync(string group, Func<OwnedPartition, ValueTask> act)
     {
-        await using var member = await Engine.JoinAsync(new GroupSubscription { Group = group, Topics = ["orders"] }, Cancellation);
+        await using var member = await Engine.JoinAsync(new GroupSubscription { Group = Name(group), Topics = [Name("orders")] }, Cancellation);
         var change = Assert.IsType<AssignmentChange.Assigned>(await member.NextChangeAsync(Cancellation));
         await change.Partitions[0].RestoreAsync(Cancellation);
         await act(change.Partitions[0]);
         foreach (var partition in change.Partitions) await member.ReleaseAsync(partition, Cancellation);
     }
 
-    private async Task OpenEngineAsync() =>
-        Engine = await LogEngine.OpenAsync(_directory.FullName, new LogOptions { JournalBytesMax = 4 << 20 }, Cancellation);
+    private async Task OpenEngineAsync() => Engine = await _host.OpenAsync(Cancellation);
 
     private static Stored Copy(in Record record)
     {

@@ -2,14 +2,14 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
-public sealed class TelemetryTests
+public abstract class HandlerTelemetryContract : HandlerContract
 {
     [Fact]
     public async Task Everything_that_happens_is_counted()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         var sums = new ConcurrentDictionary<string, double>();
         var tags = new ConcurrentDictionary<string, string?>();
         using var listener = new MeterListener();
@@ -23,7 +23,7 @@ public sealed class TelemetryTests
         listener.Start();
         await rig.PublishAsync(("1", new Placed("a", 1m)), ("2", new Placed("b", 1m)), ("2", new Placed("b", 1m)), ("3", new Placed("c", 1m)));
 
-        await rig.HandleAllAsync(Rig.Define(
+        await rig.HandleAllAsync(rig.Define(
             h => h.Handle((Placed placed) => { if (placed.Order == "a") throw new InvalidOperationException(); }), name: "counted"));
 
         Assert.Equal(2, sums[HandlerTelemetryNames.Handled]);
@@ -31,12 +31,12 @@ public sealed class TelemetryTests
         Assert.Equal(2, sums[HandlerTelemetryNames.Retries]);
         Assert.Equal(1, sums[HandlerTelemetryNames.DeadLetters]);
         Assert.Equal(5, sums[HandlerTelemetryNames.Duration]);
-        Assert.Equal("orders", tags[TelemetryNames.Destination]);
+        Assert.Equal(rig.Name("orders"), tags[TelemetryNames.Destination]);
 
         void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> given)
         {
             var isOurs = false;
-            foreach (var (key, text) in given) isOurs |= key == TelemetryNames.ConsumerGroup && (text as string) == "counted";
+            foreach (var (key, text) in given) isOurs |= key == TelemetryNames.ConsumerGroup && (text as string) == rig.Name("counted");
             if (!isOurs) return;
             foreach (var (key, text) in given) tags[key] = text as string;
             sums.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value);
@@ -47,7 +47,7 @@ public sealed class TelemetryTests
     public async Task Each_attempt_is_an_activity_within_the_events_trace_and_the_cause_of_what_is_said()
     {
         const string TraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         var stopped = new ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {
@@ -71,7 +71,7 @@ public sealed class TelemetryTests
             EventMode.Structured, "a"u8, 0, b));
         Activity? inside = null;
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle(async Task<Paid> (Placed placed, MessageContext context) =>
+        await rig.HandleAllAsync(rig.Define(h => h.Handle(async Task<Paid> (Placed placed, MessageContext context) =>
         {
             await Task.Yield();
             inside = Activity.Current;
@@ -92,7 +92,7 @@ public sealed class TelemetryTests
     public async Task Without_a_listener_the_trace_context_passes_through()
     {
         const string TraceParent = "00-aaf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.AppendAsync(b => EventCodec.Write(
             new CloudEvent
             {
@@ -100,7 +100,7 @@ public sealed class TelemetryTests
             },
             EventMode.Structured, "a"u8, 0, b));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, 1m))));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, 1m))));
 
         Assert.Equal(TraceParent[3..35], Assert.Single(await rig.EventsOfAsync("payments")).TraceParent![3..35]);
     }

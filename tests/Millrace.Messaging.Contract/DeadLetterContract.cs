@@ -1,20 +1,20 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 
-namespace Millrace.Messaging.Tests;
+namespace Millrace.Messaging.Contract;
 
 /// <summary>What fails is tried again, then put aside whole; what failed leaves nothing behind.</summary>
-public sealed class DeadLetterTests
+public abstract class DeadLetterContract : HandlerContract
 {
     private static readonly Placed Event = new("a", 1m);
 
     [Fact]
     public async Task A_handler_that_throws_after_publishing_publishes_nothing()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", new Placed("b", 2m)));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(Handle)));
+        await rig.HandleAllAsync(rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(Handle)));
 
         Assert.Equal([new Paid("b", 2m)], await rig.DataOfAsync("payments"));
         Assert.Equal("b", Assert.Single(await rig.ScanAsync("group", "totals")).Key.ToText());
@@ -30,10 +30,10 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_failed_attempt_says_nothing_though_a_later_one_succeeds()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(
+        await rig.HandleAllAsync(rig.Define(h => h.WithState("totals", TestJson.Default.Total).Handle(
             (Placed placed, State<Total> total, MessageContext context) =>
             {
                 total.Value = new Total(placed.Amount, (total.Value?.Count ?? 0) + 1);
@@ -54,11 +54,11 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_state_changed_in_place_by_a_failed_attempt_is_what_it_was()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", Event), ("3", Event));
         var seen = new List<string>();
 
-        await rig.HandleAllAsync(Rig.Define(h => h.WithState("baskets", TestJson.Default.Basket).Handle(
+        await rig.HandleAllAsync(rig.Define(h => h.WithState("baskets", TestJson.Default.Basket).Handle(
             (Placed placed, State<Basket> state, MessageContext context) =>
             {
                 var basket = state.Value ?? new Basket();
@@ -75,13 +75,13 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task After_three_attempts_the_original_bytes_are_in_the_dead_letter_topic()
     {
-        await using var rig = await Rig.OpenAsync(8);
+        await using var rig = await OpenAsync(8);
         await rig.PublishAsync(("1", Event));
         var original = Assert.Single(await rig.RecordsOfAsync("orders"));
         var partition = Partitioner.PartitionOf("a"u8, 8);
         var attempts = 0;
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) =>
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) =>
         {
             attempts++;
             throw new InvalidOperationException("no such card");
@@ -96,23 +96,23 @@ public sealed class DeadLetterTests
             new Dictionary<string, string?>
             {
                 [DeadLetters.Reason] = "System.InvalidOperationException: no such card",
-                [DeadLetters.Topic] = "orders",
+                [DeadLetters.Topic] = rig.Name("orders"),
                 [DeadLetters.Partition] = partition.ToString(CultureInfo.InvariantCulture),
                 [DeadLetters.Offset] = "0",
-                [DeadLetters.Group] = "group",
+                [DeadLetters.Group] = rig.Name("group"),
                 [DeadLetters.Attempts] = "3",
                 [DeadLetters.Time] = "2026-01-25T10:30:00.0000000Z",
             },
             dead.Headers.Skip(original.Headers.Count));
-        Assert.Equal(8, (await rig.Engine.FindTopicAsync("orders.dlq", Rig.Cancellation))!.Partitions.Count);
+        Assert.Equal(8, (await rig.Engine.FindTopicAsync(rig.Name("orders.dlq"), Cancellation))!.Partitions.Count);
         Assert.Equal(0, await LagAsync(rig));
     }
 
     [Fact]
     public async Task A_dead_letter_counts_as_handled_and_others_go_on()
     {
-        await using var rig = await Rig.OpenAsync();
-        var group = Rig.Define(h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed) =>
+        await using var rig = await OpenAsync();
+        var group = rig.Define(h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed) =>
             placed.Order == "a" ? throw new InvalidOperationException() : new Paid(placed.Order, 1m)));
         await rig.PublishAsync(("1", Event), ("2", new Placed("b", 1m)), ("1", Event));
 
@@ -127,7 +127,7 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task Records_that_are_no_events_are_dead_letters_at_once_whatever_they_hold()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.AppendAsync(b =>
         {
             b.Add(5, true, "a"u8, true, "not json"u8, new RecordHeader("h", "v"), new RecordHeader("null"u8.ToArray(), false, default));
@@ -136,7 +136,7 @@ public sealed class DeadLetterTests
             b.Add(8, true, ""u8, true, ""u8);
         });
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) => { })));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) => { })));
 
         var original = await rig.RecordsOfAsync("orders");
         var dead = await rig.RecordsOfAsync("orders.dlq");
@@ -155,12 +155,12 @@ public sealed class DeadLetterTests
     [InlineData("[]")]
     public async Task Data_that_does_not_fit_its_type_is_a_dead_letter_at_once(string data)
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.AppendAsync(b => EventCodec.Write(
             new CloudEvent { Id = "1", Source = "/else", Type = "test.placed", Data = System.Text.Encoding.UTF8.GetBytes(data) }, EventMode.Binary, "a"u8, 0, b));
         var calls = 0;
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) => { calls++; })));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) => { calls++; })));
 
         var dead = Assert.Single(await rig.RecordsOfAsync("orders.dlq"));
         Assert.Equal(0, calls);
@@ -171,10 +171,10 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task What_cannot_be_written_is_the_events_failure_and_leaves_nothing()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", Event), ("3", Event), ("4", Event), ("5", Event));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.WithState("numbers", TestJson.Default.Double).Handle(
+        await rig.HandleAllAsync(rig.Define(h => h.WithState("numbers", TestJson.Default.Double).Handle(
             IEnumerable<object> (Placed placed, MessageContext context, State<double> number) =>
             {
                 number.Value = context.EventId == "4" ? double.NaN : number.Value + 1;
@@ -196,19 +196,19 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task Attempts_wait_twice_as_long_each_time_while_other_keys_go_on()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", new Placed("b", 1m)), ("3", Event));
         var order = new List<string>();
 
-        await rig.StartAsync(Rig.Define(h => h.WithRetries(4, TimeSpan.FromMilliseconds(200)).Handle(
+        await rig.StartAsync(rig.Define(h => h.WithRetries(4, TimeSpan.FromMilliseconds(200)).Handle(
             (Placed placed, MessageContext context) =>
             {
                 lock (order) order.Add($"{context.EventId}.{context.Attempt}");
                 if (context.EventId == "1") throw new InvalidOperationException();
                 return new Paid(placed.Order, 1m);
             })));
-        foreach (var delay in new[] { 200, 400, 800 }) await rig.Time.PassAsync(TimeSpan.FromMilliseconds(delay));
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        foreach (var delay in new[] { 200, 400, 800 }) await rig.Time.PassAsync(TimeSpan.FromMilliseconds(delay), Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal(["1.1", "2.1", "1.2", "1.3", "1.4", "3.1"], order);
         Assert.Equal(["2", "3"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
@@ -218,12 +218,12 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_pause_never_exceeds_its_limit()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
 
-        await rig.StartAsync(Rig.Define(h => h.WithRetries(4, TimeSpan.FromMinutes(2)).Handle(void (Placed placed) => throw new InvalidOperationException())));
-        foreach (var minutes in new[] { 2, 4, 5 }) await rig.Time.PassAsync(TimeSpan.FromMinutes(minutes));
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.StartAsync(rig.Define(h => h.WithRetries(4, TimeSpan.FromMinutes(2)).Handle(void (Placed placed) => throw new InvalidOperationException())));
+        foreach (var minutes in new[] { 2, 4, 5 }) await rig.Time.PassAsync(TimeSpan.FromMinutes(minutes), Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal("4", Assert.Single(await rig.RecordsOfAsync("orders.dlq")).Header(DeadLetters.Attempts));
     }
@@ -231,13 +231,13 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_handler_that_a_stop_cancels_has_not_failed()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", new Placed("b", 1m)));
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var attempts = 0;
 
         await rig.StartAsync(
-            Rig.Define(h => h.Handle(async Task<Paid> (Placed placed, CancellationToken cancellation) =>
+            rig.Define(h => h.Handle(async Task<Paid> (Placed placed, CancellationToken cancellation) =>
             {
                 Interlocked.Increment(ref attempts);
                 if (placed.Order == "b") return new Paid("b", 1m);
@@ -251,14 +251,14 @@ public sealed class DeadLetterTests
 
         Assert.Empty(await rig.RecordsOfAsync("orders.dlq"));
         Assert.Empty(await rig.RecordsOfAsync("payments"));
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
         Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
     }
 
     [Fact]
     public async Task A_handler_that_blocks_until_a_stop_cancels_it_is_not_counted_as_a_dead_letter()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
         var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var deadLetters = 0L;
@@ -271,13 +271,13 @@ public sealed class DeadLetterTests
         {
             foreach (var tag in tags)
             {
-                if (Equals(tag.Value, "stopped")) Interlocked.Add(ref deadLetters, value);
+                if (Equals(tag.Value, rig.Name("stopped"))) Interlocked.Add(ref deadLetters, value);
             }
         });
         listener.Start();
 
         await rig.StartAsync(
-            Rig.Define(
+            rig.Define(
                 h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed, CancellationToken cancellation) =>
                 {
                     entered.SetResult();
@@ -295,12 +295,12 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_call_that_fails_ends_only_when_its_handlers_have_ended_because_they_work_on_its_memory()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event), ("2", new Placed("b", 1m)));
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var hadEnded = new List<bool>();
         var failures = 0;
-        var group = Rig.Define(h => h.Handle(async Task<Paid> (Placed placed) =>
+        var group = rig.Define(h => h.Handle(async Task<Paid> (Placed placed) =>
         {
             if (placed.Order == "b" && failures++ == 0) throw new MillraceException(FailureCodes.Throttled, "not now");
             if (placed.Order == "a") await gate.Task;
@@ -315,9 +315,9 @@ public sealed class DeadLetterTests
                 gate.TrySetResult();
             }),
         });
-        await rig.Runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Rig.Cancellation);
+        await rig.Runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Cancellation);
         rig.Time.Advance(TimeSpan.FromMinutes(1));
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.False(hadEnded[0]);
         Assert.Equal(["1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
@@ -326,10 +326,10 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_cancellation_of_the_handlers_own_is_a_failure()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle(Task (Placed placed) => Task.FromCanceled(new CancellationToken(true)))));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle(Task (Placed placed) => Task.FromCanceled(new CancellationToken(true)))));
 
         Assert.Equal("3", Assert.Single(await rig.RecordsOfAsync("orders.dlq")).Header(DeadLetters.Attempts));
     }
@@ -340,19 +340,19 @@ public sealed class DeadLetterTests
     [InlineData(FailureCodes.TopicNotFound)]
     public async Task A_failure_of_the_engine_restarts_the_partition_and_gives_no_event_up(string code)
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("0", new Placed("b", 1m)), ("1", Event), ("2", new Placed("c", 1m)));
         var failures = 0;
 
-        await rig.StartAsync(Rig.Define(h => h.Handle(async Task<Paid> (Placed placed, CancellationToken cancellation) =>
+        await rig.StartAsync(rig.Define(h => h.Handle(async Task<Paid> (Placed placed, CancellationToken cancellation) =>
         {
             if (placed.Order == "b" && failures == 0) await Task.Delay(Timeout.Infinite, cancellation);
             if (placed.Order == "a" && failures++ == 0) throw new MillraceException(code, "not now");
             return new Paid(placed.Order, 1m);
         })));
-        await rig.Runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Rig.Cancellation);
+        await rig.Runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Cancellation);
         rig.Time.Advance(TimeSpan.FromMinutes(1));
-        await rig.Runtime.WaitUntilIdleAsync(Rig.Cancellation);
+        await rig.Runtime.WaitUntilIdleAsync(Cancellation);
 
         Assert.Equal(["0", "1", "2"], (await rig.EventsOfAsync("payments")).Select(e => e.CausationId));
         Assert.Empty(await rig.RecordsOfAsync("orders.dlq"));
@@ -362,10 +362,10 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_handler_that_never_ends_its_sequence_is_given_up()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed) => Forever())));
+        await rig.HandleAllAsync(rig.Define(h => h.WithRetries(1, TimeSpan.Zero).Handle((Placed placed) => Forever())));
 
         Assert.Contains("10000", Assert.Single(await rig.RecordsOfAsync("orders.dlq")).Header(DeadLetters.Reason), StringComparison.Ordinal);
         Assert.Empty(await rig.RecordsOfAsync("payments"));
@@ -379,10 +379,10 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_long_reason_is_cut()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
 
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle(void (Placed placed) => throw new InvalidOperationException(new string('x', 5_000)))));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle(void (Placed placed) => throw new InvalidOperationException(new string('x', 5_000)))));
 
         Assert.Equal(
             DeadLetters.ReasonCharactersMax, Assert.Single(await rig.RecordsOfAsync("orders.dlq")).Header(DeadLetters.Reason)!.Length);
@@ -391,12 +391,12 @@ public sealed class DeadLetterTests
     [Fact]
     public async Task A_dead_letter_can_be_handled_from_its_topic()
     {
-        await using var rig = await Rig.OpenAsync();
+        await using var rig = await OpenAsync();
         await rig.PublishAsync(("1", Event));
-        await rig.HandleAllAsync(Rig.Define(h => h.Handle(void (Placed placed) => throw new InvalidOperationException())));
+        await rig.HandleAllAsync(rig.Define(h => h.Handle(void (Placed placed) => throw new InvalidOperationException())));
 
-        await rig.HandleAllAsync(Handlers.Define("again", TestEvents.Registry, h => h
-            .From("orders.dlq").WithSource("/test/again").Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
+        await rig.HandleAllAsync(rig.DefineBare("again", h => h
+            .From(rig.Name("orders.dlq")).WithSource("/test/again").Handle((Placed placed) => new Paid(placed.Order, placed.Amount))));
 
         Assert.Equal([new Paid("a", 1m)], await rig.DataOfAsync("payments"));
     }
@@ -416,7 +416,7 @@ public sealed class DeadLetterTests
         public void BeforeCommit() => processor.BeforeCommit();
     }
 
-    private static async Task<long> LagAsync(Rig rig) => (await rig.Engine.DescribeLagAsync("group", Rig.Cancellation)).Sum(l => l.Lag);
+    private static async Task<long> LagAsync(HandlerRig rig) => (await rig.Engine.DescribeLagAsync(rig.Name("group"), rig.Cancellation)).Sum(l => l.Lag);
 }
 
 internal static class Utf8

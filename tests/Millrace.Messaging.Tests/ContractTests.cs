@@ -1,0 +1,61 @@
+using Millrace.Contract;
+using Millrace.Log;
+using Millrace.Messaging.Contract;
+
+namespace Millrace.Messaging.Tests;
+
+/// <summary>The embedded engine in a folder of its own for each test.</summary>
+internal sealed class FolderHost : EngineHost
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("millrace-messaging-");
+
+    public override bool CanCrash => false;
+
+    public override bool HasDenseOffsets => true;
+
+    public override async ValueTask<Engine> OpenAsync(CancellationToken cancellation) =>
+        await LogEngine.OpenAsync(_directory.FullName, new LogOptions { JournalBytesMax = 4 << 20 }, cancellation);
+
+    public override ValueTask CrashAsync(Engine engine) => throw new NotSupportedException();
+
+    public override ValueTask DisposeAsync()
+    {
+        _directory.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
+}
+
+public sealed class EmbeddedDeadLetterContract : DeadLetterContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedDeduplicationContract : DeduplicationContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedSayingContract : SayingContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedHandlerOrderContract : HandlerOrderContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedHandlerStateContract : HandlerStateContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedHandlerTelemetryContract : HandlerTelemetryContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class EmbeddedHandlerHostContract : HandlerHostContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
