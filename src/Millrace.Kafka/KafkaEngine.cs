@@ -31,6 +31,7 @@ public sealed class KafkaEngine : Engine
     private readonly WriterContext _context;
     private readonly FetcherPool _fetchers;
     private readonly Appender _appender;
+    private readonly OffsetsClient _offsets;
     private readonly Lock _gate = new(); // guards _disposing
     private TransactionWriter? _writer;
     private ITimer? _refreshing;
@@ -44,7 +45,8 @@ public sealed class KafkaEngine : Engine
         Clients = new ClientFactory(options, Log);
         Admin = Clients.Admin();
         Requests = new Requests(options, Log, _stopping.Token);
-        Topics = new TopicCatalog(Admin, options, Requests);
+        _offsets = new OffsetsClient(Clients.Admin);
+        Topics = new TopicCatalog(Admin, _offsets, options, Requests);
         Offsets = new GroupOffsets(this);
         States = new StateLeases(options, Log);
         _context = new WriterContext(options, Clients, Topics, Log, _stopping.Token);
@@ -371,6 +373,7 @@ public sealed class KafkaEngine : Engine
             return 0;
         });
         foreach (var session in _sessions.Values) await session.DisposeAsync();
+        _offsets.Dispose();
         Admin.Dispose();
         _folder.Dispose();
     }

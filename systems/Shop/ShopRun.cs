@@ -71,7 +71,7 @@ internal static class ShopRun
         try
         {
             await using var app = Program.Build(options, console);
-            await StartAsync(app);
+            if (!await TryStartAsync(app)) return Done;
             var urls = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
             console.WriteOpened(urls, options);
             await app.WaitForShutdownAsync();
@@ -96,12 +96,20 @@ internal static class ShopRun
         }
     }
 
-    /// <summary>Starts, or stops in good order what a start that failed half-way had begun.</summary>
-    private static async Task StartAsync(WebApplication app)
+    /// <summary>
+    /// Starts, or stops in good order what a start that failed half-way had begun; false when it was asked to end before it had started.
+    /// </summary>
+    private static async Task<bool> TryStartAsync(WebApplication app)
     {
         try
         {
             await app.StartAsync();
+            return true;
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            await app.StopAsync();
+            return false;
         }
         catch
         {

@@ -67,8 +67,11 @@ internal sealed class ChildProcess : IDisposable
         return wasRunning;
     }
 
-    /// <summary>Sends SIGTERM, by which it ends itself; kills it when that takes too long, which is an error.</summary>
-    public async Task TerminateAsync(TimeSpan within)
+    /// <summary>
+    /// Sends SIGTERM, by which it ends itself; kills it when that takes too long, which is an error. One that had not begun to listen for
+    /// signals ends by it as any process does, and one may be ending already, for a reason that is known.
+    /// </summary>
+    public async Task TerminateAsync(TimeSpan within, string knownReason)
     {
         await SignalAsync("TERM");
         try
@@ -82,7 +85,9 @@ internal sealed class ChildProcess : IDisposable
         }
 
         await _reading;
-        if (_process.ExitCode != 0) throw new InvalidOperationException($"It was to end in good order and ended {LastWords}");
+        var hadNotBegun = _process.ExitCode == 128 + 15 && Errors.Length == 0;
+        if (_process.ExitCode != 0 && !hadNotBegun && !Errors.Contains(knownReason, StringComparison.Ordinal))
+            throw new InvalidOperationException($"It was to end in good order and ended {LastWords}");
     }
 
     /// <summary>Sends SIGSTOP: the process stands still until <see cref="ContinueAsync"/>, and knows nothing of it.</summary>

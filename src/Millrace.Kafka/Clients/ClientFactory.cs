@@ -140,6 +140,10 @@ internal sealed class ClientFactory
             ["client.id"] = $"millrace-{role}",
             ["reconnect.backoff.ms"] = "50",
             ["reconnect.backoff.max.ms"] = "1000",
+
+            // When all brokers are away librdkafka would forget what it knows of them and begin anew, at once and again and again: a fifth
+            // of a core for each process.
+            ["metadata.recovery.strategy"] = "none",
             ["retry.backoff.ms"] = "20",
             ["socket.nagle.disable"] = "true",
             ["log.connection.close"] = "false",

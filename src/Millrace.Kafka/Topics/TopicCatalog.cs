@@ -8,7 +8,7 @@ namespace Millrace.Kafka.Topics;
 /// <summary>
 /// The topics as the brokers have them. Partition counts and ids are remembered, offsets are always asked for. Thread safe.
 /// </summary>
-internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Requests requests)
+internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, KafkaOptions options, Requests requests)
 {
     /// <summary>
     /// What marks a topic as <see cref="Durability.Relaxed"/>: it says in so many words that the operating system decides when to write,
@@ -156,7 +156,7 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
     {
         var at = OffsetSpec.ForTimestamp(Math.Max(0, time.ToUnixTimeMilliseconds()));
         var found = await requests.AskAsync(
-            $"Asking for the offset of a time in {source}", async () => await ListAsync([source], at), cancellation);
+            $"Asking for the offset of a time in {source}", async () => await offsets.ListAsync([source], at), cancellation);
         var offset = found[source].Offset.Value;
         return offset >= 0 ? offset : (await ExtentsAsync([source], cancellation))[0].End;
     }
@@ -269,52 +269,11 @@ internal sealed class TopicCatalog(IAdminClient admin, KafkaOptions options, Req
     private async ValueTask<List<(long Start, long End, int LeaderEpoch)>> AskExtentsAsync(IReadOnlyList<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
-        var starting = ListAsync(partitions, OffsetSpec.Earliest());
-        var ending = ListAsync(partitions, OffsetSpec.Latest());
+        var starting = offsets.ListAsync(partitions, OffsetSpec.Earliest());
+        var ending = offsets.ListAsync(partitions, OffsetSpec.Latest());
         var (starts, ends) = (await starting, await ending);
         return [.. partitions.Select(partition =>
             (starts[partition].Offset.Value, ends[partition].Offset.Value, Math.Max(0, ends[partition].LeaderEpoch ?? 0)))];
-    }
-
-    private async Task<Dictionary<TopicPartition, TopicPartitionOffset>> ListAsync(
-        IReadOnlyList<TopicPartition> partitions, OffsetSpec spec)
-    {
-        var ask = partitions.Select(partition => new TopicPartitionOffsetSpec
-        {
-            TopicPartition = new Confluent.Kafka.TopicPartition(partition.Topic, partition.Partition),
-            OffsetSpec = spec,
-        });
-
-        // A commit is acknowledged before its markers are written, and committed readers see it only then: asking as they see it would
-        // leave out what is committed.
-        var within = new ListOffsetsOptions { RequestTimeout = Requests.Timeout, IsolationLevel = IsolationLevel.ReadUncommitted };
-        List<ListOffsetsResultInfo> answers;
-        try
-        {
-            answers = (await admin.ListOffsetsAsync(ask, within)).ResultInfos;
-        }
-        catch (ListOffsetsException failure)
-        {
-            var failed = failure.Result.ResultInfos.First(info => info.TopicPartitionOffsetError.Error.IsError);
-            var error = failed.TopicPartitionOffsetError.Error;
-
-            // The client remembers leaders and their epochs for minutes, and by itself asks again with what it remembers.
-            if (KafkaErrors.IsLeaderMoved(error.Code))
-            {
-                var topics = partitions.Select(partition => partition.Topic).Distinct(StringComparer.Ordinal);
-                await Requests.BlockingAsync(() =>
-                {
-                    Refresh(admin, topics);
-                    return topics;
-                });
-            }
-
-            throw new KafkaException(error, failure);
-        }
-
-        return answers.ToDictionary(
-            info => new TopicPartition(info.TopicPartitionOffsetError.Topic, info.TopicPartitionOffsetError.Partition.Value),
-            info => info.TopicPartitionOffsetError.TopicPartitionOffset);
     }
 
     private async ValueTask LearnDurabilitiesAsync(List<Confluent.Kafka.Admin.TopicDescription> topics)

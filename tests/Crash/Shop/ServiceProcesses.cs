@@ -80,6 +80,8 @@ internal sealed class ServiceProcesses : IDisposable
 /// <summary>One service's process, which is started again and again in the same place.</summary>
 internal sealed class ServiceProcess(string service, string name, Func<IEnumerable<string>, ChildProcess> start, string data) : IDisposable
 {
+    private const string NoBroker = "No broker answered";
+
     private readonly string _folder = Path.Combine(data, name);
     private ChildProcess? _child;
 
@@ -107,7 +109,7 @@ internal sealed class ServiceProcess(string service, string name, Func<IEnumerab
     /// <summary>Starts it again if it found no broker to start with; throws when it ended for any other reason.</summary>
     public void KeepRunning()
     {
-        if (_child is { HasExited: true } && Errors.Contains("No broker answered", StringComparison.Ordinal)) Start();
+        if (_child is { HasExited: true } && Errors.Contains(NoBroker, StringComparison.Ordinal)) Start();
         DemandRunning();
     }
 
@@ -127,7 +129,7 @@ internal sealed class ServiceProcess(string service, string name, Func<IEnumerab
     public async Task EndAsync()
     {
         KeepRunning();
-        await _child!.TerminateAsync(TimeSpan.FromSeconds(30));
+        await _child!.TerminateAsync(TimeSpan.FromSeconds(30), NoBroker);
     }
 
     public Task StopAsync() => _child!.StopAsync();

@@ -99,6 +99,7 @@ internal sealed class SpreadProof(CrashOptions options)
             var blow = _blows.Draw();
             _counts[(int)blow]++;
             underWay.RemoveAll(task => task.IsCompletedSuccessfully);
+            Console.WriteLine($"{Proof}: {Stopwatch.GetElapsedTime(since).TotalSeconds:0.0} s, {load.Orders.Count} acknowledged, {blow} ({underWay.Count} under way)");
             if (blow == Blow.KillBroker) await KillBrokerAsync(broker, cancellation);
             else underWay.Add(blow == Blow.Cut ? CutAsync(proxy, cancellation) : StrikeAsync(blow, processes, cancellation));
             if (Stopwatch.GetElapsedTime(since).TotalMinutes < minute) continue;
@@ -111,9 +112,11 @@ internal sealed class SpreadProof(CrashOptions options)
 
     private async Task KillBrokerAsync(KafkaBroker broker, CancellationToken cancellation)
     {
+        var since = Stopwatch.GetTimestamp();
         await broker.KillAsync();
         await Task.Delay(_random.Next(0, 2_000), cancellation);
         await broker.StartAgainAsync();
+        Console.WriteLine($"{Proof}: broker away {Stopwatch.GetElapsedTime(since).TotalSeconds:0.0} s");
     }
 
     private async Task CutAsync(CuttingProxy proxy, CancellationToken cancellation)
