@@ -86,7 +86,9 @@ public sealed class KafkaBroker : IAsyncDisposable
     {
         _isKept = true;
         await StopAsync();
-        return _directory;
+        var kept = $"{_directory}-kept"; // what watches over the directory removes it when this process ends
+        Directory.Move(_directory, kept);
+        return kept;
     }
 
     /// <summary>Runs one of Kafka's own command-line classes and returns what it printed.</summary>

@@ -125,6 +125,32 @@ public abstract class OwnedCommitContract : EngineContract
     }
 
     [Fact]
+    public async Task A_commit_without_positions_leaves_those_of_the_commits_that_it_came_together_with()
+    {
+        const int Rounds = 20;
+        var input = await CreatePartitionAsync("input");
+        await using var group = Group(input);
+        var owned = await OwnAsync(group);
+        for (var round = 1; round <= Rounds; round++)
+        {
+            // The first keeps the engine busy while the other two arrive.
+            using Commit first = new(), moving = new(), remembering = new();
+            first.Put("totals", Bytes("first"), Bytes($"{round}"));
+            moving.SetPosition(input.Topic, round);
+            remembering.Put("totals", Bytes("last"), Bytes($"{round}"));
+            await Task.WhenAll(
+                owned.CommitAsync(first, Cancellation).AsTask(),
+                owned.CommitAsync(moving, Cancellation).AsTask(),
+                owned.CommitAsync(remembering, Cancellation).AsTask());
+
+            await owned.RestoreAsync(Cancellation);
+
+            Assert.Equal(round, owned.Positions.Single().NextOffset);
+            Assert.Equal($"{round}", TextOf(owned, "totals", "last"));
+        }
+    }
+
+    [Fact]
     public async Task An_owner_that_left_without_release_is_fenced_100_of_100_times()
     {
         var (input, output) = (await CreatePartitionAsync("input"), await CreatePartitionAsync("output"));

@@ -104,11 +104,11 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     public void Abort() => _isAborted = true;
 
     /// <summary>
-    /// The positions that a commit sends. There is always one, changed or not: by it the coordinator checks the member, and by it the next
-    /// owner learns that a transaction is still undecided.
+    /// The positions before the transaction that a commit sends when it names none. There is always one: by it the coordinator checks the
+    /// member, and by it the next owner learns that a transaction is still undecided.
     /// </summary>
-    public IEnumerable<TopicPosition> PositionsWith(PendingCommit pending) => pending.IsRefresh ? Positions
-        : pending.Commit.Positions.Count > 0 ? pending.Commit.Positions
+    public IEnumerable<TopicPosition> StandingPositions(PendingCommit pending) => pending.IsRefresh ? Positions
+        : pending.Commit.Positions.Count > 0 ? []
         : Positions.Take(1);
 
     /// <summary>

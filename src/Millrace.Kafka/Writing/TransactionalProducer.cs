@@ -127,19 +127,9 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         if (data is null) member.Refused(new Error(ErrorCode.UnknownMemberId));
         if (data is null || group.Any(pending => !pending.Owner!.IsOwned))
             return new TransactionOutcome.Aborted(new Error(ErrorCode.UnknownMemberId, "the member fell out of its group"));
-        var positions = new Dictionary<Confluent.Kafka.TopicPartition, Confluent.Kafka.TopicPartitionOffset>();
-        foreach (var pending in group)
-        {
-            foreach (var (topic, offset) in pending.Owner!.PositionsWith(pending))
-            {
-                var partition = new Confluent.Kafka.TopicPartition(topic, pending.Owner.Partition);
-                positions[partition] = new Confluent.Kafka.TopicPartitionOffset(partition, offset);
-            }
-        }
-
         try
         {
-            Repeat(within => _producer!.SendOffsetsToTransaction(positions.Values, data, within));
+            Repeat(within => _producer!.SendOffsetsToTransaction(PositionsOf(group), data, within));
             return null;
         }
         catch (KafkaException failure) when (!failure.Error.IsFatal && KafkaErrors.IsMemberFenced(failure.Error.Code))
@@ -147,6 +137,34 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
             member.Refused(failure.Error);
             return new TransactionOutcome.Aborted(failure.Error);
         }
+    }
+
+    /// <summary>
+    /// The last position that a commit names, of each topic and partition. A commit that names none comes with one that stood before the
+    /// transaction: it never takes the place of one that another commit in the transaction names.
+    /// </summary>
+    private static List<Confluent.Kafka.TopicPartitionOffset> PositionsOf(IReadOnlyList<PendingCommit> group)
+    {
+        var positions = new Dictionary<Confluent.Kafka.TopicPartition, Confluent.Kafka.TopicPartitionOffset>();
+        foreach (var pending in group)
+        {
+            foreach (var (topic, offset) in pending.Commit.Positions)
+            {
+                var partition = new Confluent.Kafka.TopicPartition(topic, pending.Owner!.Partition);
+                positions[partition] = new Confluent.Kafka.TopicPartitionOffset(partition, offset);
+            }
+        }
+
+        foreach (var pending in group)
+        {
+            foreach (var (topic, offset) in pending.Owner!.StandingPositions(pending))
+            {
+                var partition = new Confluent.Kafka.TopicPartition(topic, pending.Owner.Partition);
+                positions.TryAdd(partition, new Confluent.Kafka.TopicPartitionOffset(partition, offset));
+            }
+        }
+
+        return [.. positions.Values];
     }
 
     /// <summary>Calls again while the client says that calling again may help. It is bounded by the transaction's own time.</summary>

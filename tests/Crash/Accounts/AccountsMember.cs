@@ -25,6 +25,9 @@ internal sealed class AccountsMember : IDisposable
 
     public string Name => Options.Name;
 
+    /// <summary>What it warned of last.</summary>
+    public string Errors => _process.Errors;
+
     /// <summary>Whether it is to run: nobody has killed or ended it.</summary>
     public bool IsRunning { get; private set; } = true;
 

@@ -149,6 +149,7 @@ internal sealed class AccountsRun : IAsyncDisposable
             return 0;
         }
 
+        foreach (var member in _members) await File.WriteAllTextAsync(Path.Combine(Folder, $"{member.Name}.log"), member.Errors);
         Console.WriteLine($"{_proof}: the children's data is in {Folder}, the broker's in {await Broker.KeepAsync()}");
         return 1;
     }
