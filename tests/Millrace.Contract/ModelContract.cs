@@ -8,7 +8,7 @@ namespace Millrace.Contract;
 /// </summary>
 public abstract class ModelContract : EngineContract
 {
-    private const int Steps = 250, InputPartitions = 3;
+    private const int InputPartitions = 3;
 
     private readonly Dictionary<string, List<string>[]> _topics = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Topic, string Key), long> _versions = [];
@@ -18,6 +18,9 @@ public abstract class ModelContract : EngineContract
     private GroupDriver? _group;
     private string _input = "";
     private Random _random = new(0);
+
+    /// <summary>How many calls are drawn; fewer for an engine of which each call, and each start, crosses a network.</summary>
+    protected virtual int Steps => 250;
 
     [Theory]
     [InlineData(Ending.Graceful)]

@@ -74,6 +74,8 @@ public sealed class KafkaConcurrencyContract : ConcurrencyContract
 
 public sealed class KafkaModelContract : ModelContract
 {
+    protected override int Steps => 100;
+
     protected override EngineHost CreateHost() => new BrokerHost();
 }
 
