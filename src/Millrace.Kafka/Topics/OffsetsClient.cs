@@ -6,7 +6,8 @@ namespace Millrace.Kafka.Topics;
 
 /// <summary>
 /// Asks for the ends of partitions. A client remembers leaders and their epochs, and when a broker was away it may go on asking with what
-/// it remembers, whatever metadata it is given since: so one that was told of another leader is replaced. Thread safe.
+/// it remembers, whatever metadata it is given since; and it knows a topic that was deleted and created as it was. So one that was told of
+/// another leader, or of no topic, is replaced. Thread safe.
 /// </summary>
 internal sealed class OffsetsClient(Func<IAdminClient> create) : IDisposable
 {
@@ -41,7 +42,7 @@ internal sealed class OffsetsClient(Func<IAdminClient> create) : IDisposable
         catch (ListOffsetsException failure)
         {
             var error = failure.Result.ResultInfos.Select(info => info.TopicPartitionOffsetError.Error).First(error => error.IsError);
-            isStale = KafkaErrors.IsLeaderMoved(error.Code);
+            isStale = KafkaErrors.IsLeaderMoved(error.Code) || KafkaErrors.IsNoTopic(error.Code);
             throw new KafkaException(error, failure);
         }
         finally
