@@ -75,13 +75,14 @@ public sealed class RuntimeTests : EngineRig
     {
         Assert.SkipUnless(KafkaBroker.CanStart, KafkaBroker.WhyAbsent);
         await using var broker = await KafkaBroker.StartAsync();
-        await using var engine = await KafkaEngine.OpenAsync(TestBroker.KeepingOptions with
+        var patient = TestBroker.KeepingOptions with { BootstrapServers = broker.Address };
+        await using var feed = await KafkaEngine.OpenAsync(patient, Cancellation);
+        await CreateTopicsAsync(feed, 1, In, Out);
+        await using var engine = await KafkaEngine.OpenAsync(patient with
         {
-            BootstrapServers = broker.Address,
             DeliveryTimeout = TimeSpan.FromSeconds(1),
             SessionTimeout = TimeSpan.FromMinutes(2), // a member that lost its partitions has none that could back off
         }, Cancellation);
-        await CreateTopicsAsync(engine, 1, In, Out);
         var (entered, release) = (new TaskCompletionSource(), new TaskCompletionSource());
         await using var letGo = Cancellation.Register(() => release.TrySetCanceled()); // a test that fails here must not hang
         var processor = Scripted.Define(Named("counter"), In, scope => new Scripted
@@ -94,7 +95,7 @@ public sealed class RuntimeTests : EngineRig
             },
         });
         await using var runtime = await StartAsync(engine, Small, processor);
-        await AppendAsync(engine, In, 0, "k");
+        await AppendAsync(feed, In, 0, "k");
         await entered.Task.WaitAsync(Cancellation);
 
         await broker.KillAsync();
@@ -102,10 +103,10 @@ public sealed class RuntimeTests : EngineRig
         await runtime.WaitUntilAsync(statuses => statuses[0].State == ProcessorState.BackingOff, Cancellation);
         await broker.StartAgainAsync();
         await runtime.WaitUntilIdleAsync(Cancellation);
-        await AppendAsync(engine, In, 0, "k");
+        await AppendAsync(feed, In, 0, "k");
         await runtime.WaitUntilIdleAsync(Cancellation);
 
-        Assert.Equal(["k#1", "k#2"], await ReadAsync(engine, Out, 1));
+        Assert.Equal(["k#1", "k#2"], await ReadAsync(feed, Out, 1));
         Assert.NotNull(runtime.Statuses[0].Failure);
     }
 
