@@ -31,7 +31,6 @@ public sealed class KafkaEngine : Engine
     private readonly WriterContext _context;
     private readonly FetcherPool _fetchers;
     private readonly Appender _appender;
-    private readonly OffsetsClient _offsets;
     private readonly Lock _gate = new(); // guards _disposing
     private TransactionWriter? _writer;
     private ITimer? _refreshing;
@@ -43,10 +42,9 @@ public sealed class KafkaEngine : Engine
         (Options, _folder) = (options, folder);
         Log = new ClientLog(options.LoggerFactory.CreateLogger<KafkaEngine>());
         Clients = new ClientFactory(options, Log);
-        Admin = Clients.Admin();
+        Admins = new AdminClients(Clients.Admin);
         Requests = new Requests(options, Log, _stopping.Token);
-        _offsets = new OffsetsClient(Clients.Admin);
-        Topics = new TopicCatalog(Admin, _offsets, options, Requests);
+        Topics = new TopicCatalog(Admins, options, Requests);
         Offsets = new GroupOffsets(this);
         States = new StateLeases(options, Log);
         _context = new WriterContext(options, Clients, Topics, Log, _stopping.Token);
@@ -66,7 +64,7 @@ public sealed class KafkaEngine : Engine
 
     internal ClientFactory Clients { get; }
 
-    internal IAdminClient Admin { get; }
+    internal AdminClients Admins { get; }
 
     internal Requests Requests { get; }
 
@@ -343,9 +341,9 @@ public sealed class KafkaEngine : Engine
         try
         {
             // Not by DescribeCluster: librdkafka ends the process when a broker that starts, or was away, answers it with no brokers.
-            var timeout = Min(Options.ConnectTimeout, Requests.Timeout);
+            var timeout = Min(Options.ConnectTimeout, Requests.CallTime);
             await Requests.AskAsync(
-                what, () => Requests.BlockingAsync(() => Admin.GetMetadata(timeout) is { Brokers.Count: > 0 } known ? known : null),
+                what, async () => await Topics.GetMetadataAsync(timeout) is { Brokers.Count: > 0 } known ? known : null,
                 cancellation, Options.ConnectTimeout);
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.Unreachable && KafkaErrors.IsNotAuthorized(Log.LastErrorCode))
@@ -364,6 +362,7 @@ public sealed class KafkaEngine : Engine
         await _stopping.CancelAsync();
         if (_refreshing is not null) await _refreshing.DisposeAsync();
         foreach (var member in _members.Keys) await member.DisposeAsync();
+        await Requests.WhenReturnedAsync();
         await Requests.BlockingAsync(() =>
         {
             _writer?.Dispose();
@@ -373,8 +372,7 @@ public sealed class KafkaEngine : Engine
             return 0;
         });
         foreach (var session in _sessions.Values) await session.DisposeAsync();
-        _offsets.Dispose();
-        Admin.Dispose();
+        Admins.Dispose();
         _folder.Dispose();
     }
 

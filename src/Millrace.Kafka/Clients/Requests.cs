@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 
 namespace Millrace.Kafka.Clients;
@@ -13,6 +14,11 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
 
     /// <summary>What is normal for a moment is worth a warning once it lasts.</summary>
     private static readonly TimeSpan MomentMax = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<TaskCompletionSource, bool> _calls = new();
+
+    /// <summary>How long a call waits that holds a thread, and that a stop of the engine therefore waits for.</summary>
+    public static TimeSpan CallTime { get; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long one request waits for its answer.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(10);
@@ -61,7 +67,31 @@ internal sealed class Requests(KafkaOptions options, ClientLog log, Cancellation
         }
     }
 
-    /// <summary>A call that blocks, off the caller's thread.</summary>
+    /// <summary>
+    /// A call of a client that blocks, off the caller's thread. A client may not be disposed of during such a call, which would go on in
+    /// memory that is freed: see <see cref="WhenReturnedAsync"/>.
+    /// </summary>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.Stopped"/>: the engine stops.</exception>
+    public async ValueTask<T> CallAsync<T>(Func<T> call)
+    {
+        var returned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _calls[returned] = true; // before it is asked whether the engine stops: so either sees the other
+        try
+        {
+            if (stopping.IsCancellationRequested) throw Stopped();
+            return await BlockingAsync(call);
+        }
+        finally
+        {
+            _calls.TryRemove(returned, out _);
+            returned.SetResult();
+        }
+    }
+
+    /// <summary>Completes when no blocking call is under way; none begins once the engine stops.</summary>
+    public Task WhenReturnedAsync() => Task.WhenAll(_calls.Keys.Select(call => call.Task));
+
+    /// <summary>Work that blocks, off the caller's thread.</summary>
     public static async ValueTask<T> BlockingAsync<T>(Func<T> call) =>
         await Task.Factory.StartNew(call, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
 

@@ -11,7 +11,8 @@ internal static class GroupLags
     public static async ValueTask<IReadOnlyList<string>> ListAsync(KafkaEngine engine, CancellationToken cancellation) =>
         await engine.Requests.AskAsync<IReadOnlyList<string>>("Listing the groups", async () =>
         {
-            var answer = await engine.Admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = Requests.Timeout });
+            var answer = await engine.Admins.AskAsync(admin => admin.ListConsumerGroupsAsync(
+                new ListConsumerGroupsOptions { RequestTimeout = Requests.Timeout }));
             return [.. answer.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
         }, cancellation);
 
@@ -21,8 +22,8 @@ internal static class GroupLags
         try
         {
             // The longest time that there is: see GroupOffsets about what becomes of calls that run out of it.
-            var answer = await engine.Admin.DescribeConsumerGroupsAsync(
-                [group], new DescribeConsumerGroupsOptions { RequestTimeout = TimeSpan.FromHours(1) });
+            var answer = await engine.Admins.AskAsync(admin => admin.DescribeConsumerGroupsAsync(
+                [group], new DescribeConsumerGroupsOptions { RequestTimeout = TimeSpan.FromHours(1) }));
             var described = answer.ConsumerGroupDescriptions[0];
             return described.State == ConsumerGroupState.Stable
                 && described.Members.Exists(member => member.ConsumerId == memberId && member.Assignment.TopicPartitions.Count == 0);

@@ -16,9 +16,6 @@ internal sealed class GroupOffsets(KafkaEngine engine) : IDisposable
     /// </summary>
     private static readonly TimeSpan AccountTime = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long one call waits: what waits with it, as the engine's end, waits no longer.</summary>
-    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(2);
-
     private readonly ConcurrentDictionary<(string Group, bool IsDecided), Lazy<IConsumer<byte[]?, byte[]?>>> _askers = new();
 
     /// <summary>The positions for an account: of a partition that stays undecided, the one before.</summary>
@@ -55,10 +52,10 @@ internal sealed class GroupOffsets(KafkaEngine engine) : IDisposable
         var partitions = sources.Select(source => new Confluent.Kafka.TopicPartition(source.Topic, source.Partition)).ToList();
         var asker = _askers.GetOrAdd((group, isDecided), static (key, engine) => new Lazy<IConsumer<byte[]?, byte[]?>>(
             () => engine.Clients.Asker(key.Group, key.IsDecided)), engine);
-        var timeout = within < CallTime ? within.Value : CallTime;
+        var timeout = within < Requests.CallTime ? within.Value : Requests.CallTime;
         return await engine.Requests.AskAsync<IReadOnlyDictionary<TopicPartition, long>>(
             $"Asking for the positions of group '{group}'",
-            () => Requests.BlockingAsync<IReadOnlyDictionary<TopicPartition, long>?>(() => Ask(asker.Value, partitions, timeout)),
+            () => engine.Requests.CallAsync<IReadOnlyDictionary<TopicPartition, long>?>(() => Ask(asker.Value, partitions, timeout)),
             cancellation, within);
     }
 

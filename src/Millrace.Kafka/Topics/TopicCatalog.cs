@@ -8,7 +8,7 @@ namespace Millrace.Kafka.Topics;
 /// <summary>
 /// The topics as the brokers have them. Partition counts and ids are remembered, offsets are always asked for. Thread safe.
 /// </summary>
-internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, KafkaOptions options, Requests requests)
+internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Requests requests)
 {
     /// <summary>
     /// What marks a topic as <see cref="Durability.Relaxed"/>: it says in so many words that the operating system decides when to write,
@@ -31,10 +31,14 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
         return await requests.AskAsync(what, () => TryDescribeAsync(specification.Name), cancellation);
     }
 
+    /// <summary>Asks once for all brokers and topics.</summary>
+    public async ValueTask<Metadata> GetMetadataAsync(TimeSpan timeout) =>
+        await admins.AskAsync(admin => requests.CallAsync(() => admin.GetMetadata(timeout)).AsTask());
+
     public async ValueTask<IReadOnlyList<TopicDescription>> ListAsync(CancellationToken cancellation) =>
         await requests.AskAsync<IReadOnlyList<TopicDescription>>("Listing the topics", async () =>
         {
-            var metadata = await Requests.BlockingAsync(() => admin.GetMetadata(Requests.Timeout));
+            var metadata = await GetMetadataAsync(Requests.CallTime);
             var names = metadata.Topics.Select(topic => topic.Topic)
                 .Where(name => !name.StartsWith("__", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
             return names.Count == 0 ? [] : await DescribeAsync(names);
@@ -44,7 +48,7 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
     public async ValueTask<IReadOnlyList<TopicPartition>> PartitionsAsync(CancellationToken cancellation) =>
         await requests.AskAsync<IReadOnlyList<TopicPartition>>("Listing the topics", async () =>
         {
-            var metadata = await Requests.BlockingAsync(() => admin.GetMetadata(Requests.Timeout));
+            var metadata = await GetMetadataAsync(Requests.CallTime);
             return [.. metadata.Topics.Where(topic => !topic.Topic.StartsWith("__", StringComparison.Ordinal))
                 .OrderBy(topic => topic.Topic, StringComparer.Ordinal)
                 .SelectMany(topic => topic.Partitions.Select(partition => partition.PartitionId).Order()
@@ -70,7 +74,8 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
         {
             try
             {
-                await admin.DeleteTopicsAsync([topic], new DeleteTopicsOptions { RequestTimeout = Requests.Timeout });
+                await admins.AskAsync(admin => DoneAsync(
+                    admin.DeleteTopicsAsync([topic], new DeleteTopicsOptions { RequestTimeout = Requests.Timeout })));
             }
             catch (DeleteTopicsException failure) when (KafkaErrors.IsNoTopic(failure.Results[0].Error.Code))
             {
@@ -94,7 +99,8 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
         {
             var found = (await DescribeAsync([topic])).SingleOrDefault();
             if (found is not null && found.Partitions.Count >= partitions) return what;
-            await admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]);
+            await admins.AskAsync(admin => DoneAsync(
+                admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }])));
             return null;
         }, cancellation);
         Forget(topic);
@@ -156,7 +162,7 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
     {
         var at = OffsetSpec.ForTimestamp(Math.Max(0, time.ToUnixTimeMilliseconds()));
         var found = await requests.AskAsync(
-            $"Asking for the offset of a time in {source}", async () => await offsets.ListAsync([source], at), cancellation);
+            $"Asking for the offset of a time in {source}", async () => await AskOffsetsAsync([source], at), cancellation);
         var offset = found[source].Offset.Value;
         return offset >= 0 ? offset : (await ExtentsAsync([source], cancellation))[0].End;
     }
@@ -169,13 +175,15 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
     {
         try
         {
-            await admin.CreateTopicsAsync([new Confluent.Kafka.Admin.TopicSpecification
+            var asked = new Confluent.Kafka.Admin.TopicSpecification
             {
                 Name = specification.Name,
                 NumPartitions = specification.Partitions,
                 ReplicationFactor = options.ReplicationFactor,
                 Configs = configs,
-            }], new CreateTopicsOptions { RequestTimeout = Requests.Timeout, OperationTimeout = Requests.Timeout });
+            };
+            var within = new CreateTopicsOptions { RequestTimeout = Requests.Timeout, OperationTimeout = Requests.Timeout };
+            await admins.AskAsync(admin => DoneAsync(admin.CreateTopicsAsync([asked], within)));
             return what;
         }
         catch (CreateTopicsException failure) when (failure.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
@@ -245,7 +253,8 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
         var within = new DescribeTopicsOptions { RequestTimeout = Requests.Timeout };
         try
         {
-            return (await admin.DescribeTopicsAsync(ask, within)).TopicDescriptions.OrderBy(topic => topic.Name, StringComparer.Ordinal);
+            var answer = await admins.AskAsync(admin => admin.DescribeTopicsAsync(ask, within));
+            return answer.TopicDescriptions.OrderBy(topic => topic.Name, StringComparer.Ordinal);
         }
         catch (DescribeTopicsException some)
         {
@@ -269,8 +278,8 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
     private async ValueTask<List<(long Start, long End, int LeaderEpoch)>> AskExtentsAsync(IReadOnlyList<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
-        var starting = offsets.ListAsync(partitions, OffsetSpec.Earliest());
-        var ending = offsets.ListAsync(partitions, OffsetSpec.Latest());
+        var starting = AskOffsetsAsync(partitions, OffsetSpec.Earliest());
+        var ending = AskOffsetsAsync(partitions, OffsetSpec.Latest());
         var (starts, ends) = (await starting, await ending);
         return [.. partitions.Select(partition =>
             (starts[partition].Offset.Value, ends[partition].Offset.Value, Math.Max(0, ends[partition].LeaderEpoch ?? 0)))];
@@ -284,7 +293,8 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
         IReadOnlyList<DescribeConfigsResult> answers;
         try
         {
-            answers = await admin.DescribeConfigsAsync(resources, new DescribeConfigsOptions { RequestTimeout = Requests.Timeout });
+            answers = await admins.AskAsync(admin =>
+                admin.DescribeConfigsAsync(resources, new DescribeConfigsOptions { RequestTimeout = Requests.Timeout }));
         }
         catch (DescribeConfigsException failure) when (failure.Results.All(result =>
             !result.Error.IsError || KafkaErrors.IsRefusal(result.Error.Code)))
@@ -301,6 +311,44 @@ internal sealed class TopicCatalog(IAdminClient admin, OffsetsClient offsets, Ka
                 && entry is { Source: ConfigSource.DynamicTopicConfig, Value: RelaxedValue };
             _durabilities[IdOf(topic)] = isRelaxed ? Durability.Relaxed : Durability.Synced;
         }
+    }
+
+    private Task<Dictionary<TopicPartition, TopicPartitionOffset>> AskOffsetsAsync(
+        IReadOnlyList<TopicPartition> partitions, OffsetSpec spec)
+    {
+        var ask = partitions.Select(partition => new TopicPartitionOffsetSpec
+        {
+            TopicPartition = new Confluent.Kafka.TopicPartition(partition.Topic, partition.Partition),
+            OffsetSpec = spec,
+        });
+
+        // A commit is acknowledged before its markers are written, and committed readers see it only then: asking as they see it would
+        // leave out what is committed.
+        var within = new ListOffsetsOptions { RequestTimeout = Requests.Timeout, IsolationLevel = IsolationLevel.ReadUncommitted };
+        return admins.AskAsync(async admin =>
+        {
+            try
+            {
+                var answers = (await admin.ListOffsetsAsync(ask, within)).ResultInfos.ConvertAll(info => info.TopicPartitionOffsetError);
+
+                // A leader that is not known at the moment may come as no offset and no error.
+                if (answers.Exists(answer => answer.Offset == Offset.Unset))
+                    throw new KafkaException(new Error(ErrorCode.LeaderNotAvailable, "an answer without an offset"));
+                return answers.ToDictionary(
+                    answer => new TopicPartition(answer.Topic, answer.Partition.Value), answer => answer.TopicPartitionOffset);
+            }
+            catch (ListOffsetsException failure)
+            {
+                var errors = failure.Result.ResultInfos.Select(info => info.TopicPartitionOffsetError.Error);
+                throw new KafkaException(errors.First(error => error.IsError), failure);
+            }
+        });
+    }
+
+    private static async Task<bool> DoneAsync(Task call)
+    {
+        await call;
+        return true;
     }
 
     private static Guid IdOf(Confluent.Kafka.Admin.TopicDescription topic)
