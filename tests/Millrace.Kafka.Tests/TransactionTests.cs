@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Millrace.Broker;
 using Millrace.Kafka.Writing;
 
 namespace Millrace.Kafka.Tests;
@@ -59,6 +60,45 @@ public sealed class TransactionTests : EngineRig
         using var fetched = await reader.ReadAsync(1 << 20, Cancellation);
 
         Assert.Equal(["after"], Contract.SeenRecord.AllOf(fetched).Select(record => record.Text));
+    }
+
+    [Fact]
+    public async Task Records_that_a_broker_has_and_did_not_answer_are_not_taken_for_those_of_the_next_try()
+    {
+        Assert.SkipUnless(KafkaBroker.CanStart, KafkaBroker.WhyAbsent);
+        await using var proxy = new MutingProxy();
+        await using var broker = await KafkaBroker.StartAsync($"advertised.listeners=PLAINTEXT://{proxy.Address}");
+        proxy.Target(broker.Port);
+        var engine = await OpenAsync(options => options with
+        {
+            BootstrapServers = proxy.Address, TransactionTimeout = TimeSpan.FromSeconds(2),
+        });
+        var topic = await CreateTopicAsync(engine);
+        await using (var group = Group(engine, topic))
+        {
+            var member = await group.JoinAsync();
+            await group.UntilOwnedAsync(1);
+            for (var number = 0; number < 3; number++)
+            {
+                using var commit = new Commit();
+                commit.To(new TopicPartition(topic, 0)).Add(1, Bytes("k"), Bytes($"{number}"));
+                proxy.Arm();
+                (await member.Owned[0].CommitAsync(commit, Cancellation)).RequireCommitted();
+            }
+        }
+
+        await engine.AppendAsync(new TopicPartition(topic, 0), batch => batch.Add(1, Bytes("k"), Bytes("after")), null, Cancellation);
+        using var reader = engine.OpenReader(new TopicPartition(topic, 0), 0);
+        var texts = new List<string>();
+        while (texts.LastOrDefault() != "after")
+        {
+            using var fetched = await reader.ReadAsync(1 << 20, Cancellation);
+            texts.AddRange(Contract.SeenRecord.AllOf(fetched).Select(record => record.Text));
+        }
+
+        await engine.DisposeAsync();
+        Assert.True(proxy.HasMuted);
+        Assert.Equal(["0", "1", "2", "after"], texts);
     }
 
     [Fact]

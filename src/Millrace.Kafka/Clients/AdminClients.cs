@@ -4,9 +4,9 @@ namespace Millrace.Kafka.Clients;
 
 /// <summary>
 /// The client for topics, groups and offsets. librdkafka's keeps what it once learned: after a broker was away it may go on asking with the
-/// leaders and epochs of before, or wait for a controller that it takes for another, whatever metadata it is given since; and a topic that
-/// was deleted and created again stays the old one to it. So a client that was told of another leader, or of no topic, or that was told
-/// nothing in time, is replaced by a new one. Thread safe.
+/// leaders and epochs of before, whatever metadata it is given since; and a topic that was deleted and created again stays the old one to
+/// it. So a client that was told of another leader, or of no topic, is replaced by a new one. Offsets are asked for by the same client as
+/// topics, because that makes it connect again to brokers that it else only waits for. Thread safe.
 /// </summary>
 internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
         }
         catch (KafkaException failure)
         {
-            isStale = IsStale(failure.Error.Code);
+            isStale = KafkaErrors.IsLeaderMoved(failure.Error.Code) || KafkaErrors.IsNoTopic(failure.Error.Code);
             throw;
         }
         finally
@@ -37,9 +37,6 @@ internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
     {
         lock (_gate) _current?.Admin.Dispose();
     }
-
-    private static bool IsStale(ErrorCode code) =>
-        KafkaErrors.IsLeaderMoved(code) || KafkaErrors.IsNoTopic(code) || code is ErrorCode.Local_TimedOut;
 
     private Counted Take()
     {

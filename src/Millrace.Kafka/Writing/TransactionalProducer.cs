@@ -19,7 +19,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     /// </summary>
     private const int FencedMax = 5;
 
-    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(5), FlushTime = TimeSpan.FromMilliseconds(500);
 
     private IProducer<byte[]?, byte[]?>? _producer;
     private readonly Queue<long> _fenced = []; // when, by the clock's timestamps
@@ -65,12 +65,12 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
             _producer!.BeginTransaction();
             foreach (var pending in group)
             {
-                if (TrySend(pending) is { } refused) return Abort(refused);
+                if (TrySend(pending) is { } refused) return Abort(refused, refused.Error);
             }
 
             foreach (var member in group.Where(pending => pending.Owner is not null).GroupBy(pending => pending.Owner!.Member))
             {
-                if (TrySendPositions(member.Key, [.. member]) is { } refused) return Abort(refused);
+                if (TrySendPositions(member.Key, [.. member]) is { } refused) return Abort(refused, refused.Error);
             }
 
             isEnding = true;
@@ -79,7 +79,7 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         }
         catch (KafkaTxnRequiresAbortException failure)
         {
-            return Abort(Judge(group, failure.Error));
+            return Renew(Judge(group, failure.Error), failure.Error);
         }
         catch (KafkaException failure)
         {
@@ -185,19 +185,42 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         }
     }
 
-    private TransactionOutcome Abort(TransactionOutcome outcome)
+    /// <summary>
+    /// Ends a transaction without effect. The producer stays only if the brokers answered all that it sent: librdkafka gives the sequence
+    /// numbers of records that it drops to later ones, so records that a broker has, and whose answer was lost, would make it take the
+    /// next try's for repetitions, and leave them out.
+    /// </summary>
+    private TransactionOutcome Abort(TransactionOutcome outcome, Error reason)
     {
         try
         {
-            Repeat(_producer!.AbortTransaction);
+            if (_producer!.Flush(FlushTime) > 0) return Renew(outcome, reason);
+            Repeat(_producer.AbortTransaction);
             return outcome;
         }
         catch (KafkaException failure)
         {
-            // Not committed, whatever the abort's fate: a new producer of the id ends it.
-            Drop(failure.Error);
-            return outcome;
+            return Renew(outcome, failure.Error);
         }
+    }
+
+    /// <summary>
+    /// Ends a transaction without effect by a new producer of the id, whose sequence numbers begin anew. It is opened at once: until then
+    /// the transaction is open, and holds up readers.
+    /// </summary>
+    private TransactionOutcome Renew(TransactionOutcome outcome, Error reason)
+    {
+        Drop(reason);
+        try
+        {
+            if (Patience > TimeSpan.Zero) Open();
+        }
+        catch (MillraceException failure)
+        {
+            context.Log.RequestRetried("Ending a transaction", ErrorCode.Local_TimedOut, failure.Message); // the next try opens it
+        }
+
+        return outcome;
     }
 
     private static TransactionOutcome Judge(IReadOnlyList<PendingCommit> group, Error error)
