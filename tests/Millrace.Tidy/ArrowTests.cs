@@ -12,6 +12,7 @@ public sealed class ArrowTests
         ["Millrace.Messaging"] = ["Millrace"],
         ["Millrace.Kafka"] = ["Millrace"],
         ["Millrace.RocksDb"] = ["Millrace"],
+        ["Millrace.Streams"] = ["Millrace"],
     };
 
     [Fact]

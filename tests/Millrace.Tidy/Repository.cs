@@ -15,6 +15,7 @@ internal static class Repository
         typeof(Log.LogEngine).Assembly,
         typeof(Messaging.Handlers).Assembly,
         typeof(RocksDb.RocksDbStateStores).Assembly,
+        typeof(Streams.WatermarkCombiner).Assembly,
     ];
 
     /// <summary>Source files below a folder, without build output, as (path relative to the root, lines).</summary>

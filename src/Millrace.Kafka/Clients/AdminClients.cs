@@ -13,7 +13,7 @@ internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
     private readonly Lock _gate = new(); // guards _current, and the counts of all
     private Counted? _current;
 
-    /// <summary>Asks once. What brokers answer is thrown as a <see cref="KafkaException"/>, which decides whether the client stays.</summary>
+    /// <summary>Asks once. What brokers answer is thrown as a <see cref="KafkaException"/>, and decides whether the client stays.</summary>
     public async Task<T> AskAsync<T>(Func<IAdminClient, Task<T>> ask)
     {
         var client = Take();

@@ -1,0 +1,199 @@
+using System.Runtime.InteropServices;
+using Millrace.Streams.Definition;
+using Millrace.Streams.States;
+
+namespace Millrace.Streams.Operators;
+
+/// <summary>
+/// Windows of fixed places: tumbling, hopping, calendar days, the global one. A window has one timer entry for all of its keys: the end,
+/// and
+/// after it the close. Hot path: a record costs no allocation once its key is in its window.
+/// </summary>
+internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
+    string store, WindowWork<TKey, T, TAccumulator, TOut> work, Sink<T>? late, Sink<T>? keyless, Sink<Windowed<TKey, TOut>> output)
+    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, late, keyless, output)
+    where TKey : notnull
+{
+    private const byte StoreKind = 2;
+
+    private readonly WindowAssigner _assigner = work.Settings.Windows;
+    private readonly Dictionary<long, Panes> _windows = [];
+    private readonly PriorityQueue<Panes, Due> _timers = new();
+    private readonly List<(TKey Key, long Ordinal)> _deleted = [];
+    private Panes? _last;
+    private int _entries;
+
+    public override int Entries => _entries;
+
+    protected override bool Add(TKey key, T value, long timestamp)
+    {
+        var count = _assigner.Assign(timestamp, out var window);
+        if (count == 0)
+        {
+            Counts.Unassigned++;
+            return true;
+        }
+
+        var isKept = false;
+        for (var i = 0; i < count; i++)
+        {
+            if (i > 0) window = _assigner.Next(window);
+            if (IsLate(window))
+            {
+                Counts.LateWindows++;
+                continue;
+            }
+
+            isKept = true;
+            AddTo(Find(window), key, value, timestamp);
+        }
+
+        return isKept;
+    }
+
+    protected override void Fire(long watermark)
+    {
+        while (_timers.TryPeek(out var panes, out var due) && due.Time <= watermark)
+        {
+            _timers.Dequeue();
+            var closeTime = CloseTime(panes.Window);
+            if (!panes.HasEnded)
+            {
+                panes.HasEnded = true;
+                for (var i = 0; i < panes.Count; i++) End(panes, i);
+                if (closeTime > due.Time)
+                {
+                    _timers.Enqueue(panes, new Due(closeTime, panes.Window.Start));
+                    continue;
+                }
+            }
+
+            Close(panes);
+        }
+    }
+
+    protected override void SavePanes(StateScope scope)
+    {
+        foreach (var (key, ordinal) in _deleted) Delete(scope, key, ordinal);
+        _deleted.Clear();
+        foreach (var panes in _windows.Values)
+        {
+            foreach (var index in panes.Dirty)
+            {
+                ref var pane = ref panes.Items[index];
+                Put(scope, panes.Keys[index], panes.Window, pane);
+                pane.IsDirty = false;
+                pane.IsStored = true;
+            }
+
+            panes.Dirty.Clear();
+        }
+    }
+
+    protected override void RestorePane(in StoredPane stored)
+    {
+        ref var pane = ref Find(stored.Window).Of(stored.Key, out _);
+        pane = stored.Pane;
+        _entries++;
+    }
+
+    private void AddTo(Panes panes, TKey key, T value, long timestamp)
+    {
+        ref var pane = ref panes.Of(key, out var index);
+        if (pane.Ordinal < 0)
+        {
+            pane.Ordinal = NextOrdinal++;
+            _entries++;
+        }
+
+        panes.MarkDirty(index);
+        Accumulate(ref pane, value);
+        Act(Trigger.OnRecord(panes.Window, timestamp, Watermark, ref pane.TriggerState), key, panes.Window, ref pane);
+    }
+
+    private void End(Panes panes, int index)
+    {
+        ref var pane = ref panes.Items[index];
+        panes.MarkDirty(index);
+        Act(Trigger.OnEnd(panes.Window, ref pane.TriggerState), panes.Keys[index], panes.Window, ref pane);
+    }
+
+    private void Close(Panes panes)
+    {
+        for (var i = 0; i < panes.Count; i++)
+        {
+            ref var pane = ref panes.Items[i];
+            Act(Trigger.OnClosing(panes.Window, ref pane.TriggerState), panes.Keys[i], panes.Window, ref pane);
+            if (pane.IsStored) _deleted.Add((panes.Keys[i], pane.Ordinal));
+        }
+
+        _windows.Remove(panes.Window.Start);
+        _entries -= panes.Count;
+        if (_last == panes) _last = null;
+    }
+
+    private Panes Find(Window window)
+    {
+        if (_last is { } last && last.Window.Start == window.Start) return last;
+        if (!_windows.TryGetValue(window.Start, out var panes))
+        {
+            panes = new Panes(window) { HasEnded = window.MaxTimestamp <= Watermark };
+            _windows.Add(window.Start, panes);
+            _timers.Enqueue(panes, new Due(panes.HasEnded ? CloseTime(window) : window.MaxTimestamp, window.Start));
+        }
+
+        return _last = panes;
+    }
+
+    /// <summary>The panes of a window, in the order in which their keys came.</summary>
+    private sealed class Panes(Window window)
+    {
+        private readonly Dictionary<TKey, int> _indexes = [];
+
+        public Window Window { get; } = window;
+
+        public bool HasEnded { get; set; }
+
+        public int Count { get; private set; }
+
+        public TKey[] Keys { get; private set; } = new TKey[4];
+
+        public Pane[] Items { get; private set; } = new Pane[4];
+
+        public List<int> Dirty { get; } = [];
+
+        /// <summary>The key's pane; a new one has an ordinal below zero.</summary>
+        public ref Pane Of(TKey key, out int index)
+        {
+            ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_indexes, key, out var exists);
+            if (!exists)
+            {
+                if (Count == Keys.Length) Grow();
+                Keys[Count] = key;
+                Items[Count].Ordinal = -1;
+                known = Count++;
+            }
+
+            index = known;
+            return ref Items[index];
+        }
+
+        public void MarkDirty(int index)
+        {
+            ref var pane = ref Items[index];
+            if (pane.IsDirty) return;
+            pane.IsDirty = true;
+            Dirty.Add(index);
+        }
+
+        private void Grow()
+        {
+            var length = Keys.Length * 2;
+            var (keys, items) = (new TKey[length], new Pane[length]);
+            Keys.CopyTo(keys, 0);
+            Items.CopyTo(items, 0);
+            Keys = keys;
+            Items = items;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+using System.Buffers;
+using Millrace.Streams.Definition;
+using Millrace.Streams.States;
+
+namespace Millrace.Streams.Operators;
+
+/// <summary>What windows of fixed places and sessions have in common: keys, lateness, what a pane is, and its bytes.</summary>
+internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>, IStatefulOperator
+    where TKey : notnull
+{
+    private readonly Sink<T>? _late;
+    private readonly Sink<T>? _keyless;
+    private readonly Sink<Windowed<TKey, TOut>> _output;
+    private readonly StateCodec<TAccumulator> _codec;
+    private readonly IAggregate<T, TAccumulator, TOut> _aggregate;
+    private readonly StoreHead _head;
+    private readonly ArrayBufferWriter<byte> _key = new();
+    private readonly ArrayBufferWriter<byte> _value = new();
+
+    protected WindowingOperator(
+        string store, byte kind, WindowWork<TKey, T, TAccumulator, TOut> work,
+        Sink<T>? late, Sink<T>? keyless, Sink<Windowed<TKey, TOut>> output)
+    {
+        Store = store;
+        Keying = work.Keying;
+        Trigger = work.Settings.Trigger ?? Trigger.OnTime;
+        Lateness = work.Settings.Lateness;
+        _aggregate = work.Aggregate;
+        _codec = work.Codec;
+        _late = late;
+        _keyless = keyless;
+        _output = output;
+        _head = new StoreHead(store, kind, work.Keying.Codec.Version);
+    }
+
+    public OperatorCounts Counts { get; } = new();
+
+    public long Watermark { get; private set; } = long.MinValue;
+
+    public abstract int Entries { get; }
+
+    protected string Store { get; }
+
+    protected Trigger Trigger { get; }
+
+    protected long Lateness { get; }
+
+    /// <summary>The number that the next pane gets: panes of one moment say their results in this order, also after a restore.</summary>
+    protected long NextOrdinal { get; set; }
+
+    private Keying<TKey, T> Keying { get; }
+
+    public override void Push(T value, long timestamp)
+    {
+        Counts.In++;
+        var key = Keying.Selector(value);
+        if (key is null)
+        {
+            Counts.Keyless++;
+            _keyless?.Push(value, timestamp);
+            return;
+        }
+
+        if (Add(key, value, timestamp)) return;
+        Counts.Late++;
+        _late?.Push(value, timestamp);
+    }
+
+    public override void Advance(long watermark)
+    {
+        if (watermark <= Watermark) return;
+        Watermark = watermark;
+        Fire(watermark);
+        _late?.Advance(watermark);
+        _keyless?.Advance(watermark);
+        _output.Advance(watermark);
+    }
+
+    public override void SetIdle(bool isIdle)
+    {
+        _late?.SetIdle(isIdle);
+        _keyless?.SetIdle(isIdle);
+        _output.SetIdle(isIdle);
+    }
+
+    public void Save(StateScope scope)
+    {
+        _head.Save(scope, Watermark);
+        SavePanes(scope);
+    }
+
+    public void Restore(StateScope scope)
+    {
+        var stored = new List<StoredPane>();
+        foreach (var (key, value) in scope.Scan(Store))
+        {
+            if (key.IsEmpty) Watermark = _head.Read(value.Span);
+            else stored.Add(Read(key.Span, value.Span));
+        }
+
+        // In the order in which they came to be, whatever the order of their bytes.
+        stored.Sort((left, right) => left.Ordinal.CompareTo(right.Ordinal));
+        foreach (var pane in stored) RestorePane(pane);
+        NextOrdinal = stored.Count == 0 ? 0 : stored[^1].Ordinal + 1;
+    }
+
+    /// <summary>Adds a record to its windows. Returns false when it is late.</summary>
+    protected abstract bool Add(TKey key, T value, long timestamp);
+
+    /// <summary>Fires and closes what is due at the watermark, in order of time.</summary>
+    protected abstract void Fire(long watermark);
+
+    protected abstract void SavePanes(StateScope scope);
+
+    protected abstract void RestorePane(in StoredPane stored);
+
+    protected bool IsLate(Window window) => CloseTime(window) <= Watermark;
+
+    protected long CloseTime(Window window) => EventTime.Add(window.MaxTimestamp, Lateness);
+
+    protected void Accumulate(ref Pane pane, T value)
+    {
+        if (!pane.HasValue) pane.Accumulator = _aggregate.Create();
+        pane.Accumulator = _aggregate.Add(pane.Accumulator, value);
+        pane.HasValue = true;
+    }
+
+    protected TAccumulator Merge(TAccumulator left, TAccumulator right) => _aggregate.Merge(left, right);
+
+    /// <summary>Does what the trigger wants. A pane without a record since it was purged has no result.</summary>
+    protected void Act(TriggerActions actions, TKey key, Window window, ref Pane pane)
+    {
+        if (actions == TriggerActions.None || !pane.HasValue) return;
+        if ((actions & TriggerActions.Fire) != 0) Say(key, window, pane.Accumulator, isRetraction: false);
+        if ((actions & TriggerActions.Purge) == 0) return;
+        pane.HasValue = false;
+        pane.Accumulator = default!;
+    }
+
+    protected void Say(TKey key, Window window, TAccumulator accumulator, bool isRetraction) =>
+        _output.Push(new Windowed<TKey, TOut>(key, window, _aggregate.Result(accumulator), isRetraction), window.MaxTimestamp);
+
+    protected void Put(StateScope scope, TKey key, Window window, in Pane pane)
+    {
+        WriteKey(key, pane.Ordinal);
+        _value.ResetWrittenCount();
+        _value.WriteByte((byte)((pane.HasValue ? 1 : 0) | (pane.HasFired ? 2 : 0)));
+        _value.WriteOrdered(window.Start);
+        _value.WriteOrdered(window.End);
+        _value.WriteOrdered(pane.TriggerState);
+        _value.WriteInt32(_codec.Version);
+        if (pane.HasValue) _codec.Write(pane.Accumulator, _value);
+        scope.Put(Store, _key.WrittenSpan, _value.WrittenSpan);
+    }
+
+    protected void Delete(StateScope scope, TKey key, long ordinal)
+    {
+        WriteKey(key, ordinal);
+        scope.Delete(Store, _key.WrittenSpan);
+    }
+
+    private void WriteKey(TKey key, long ordinal)
+    {
+        _key.ResetWrittenCount();
+        _key.WriteOrdered(ordinal);
+        Keying.Codec.Write(key, _key);
+    }
+
+    private StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        var pane = new Pane { Ordinal = StateBytes.ReadOrdered(ref key), IsStored = true };
+        var flags = StateBytes.ReadByte(ref value);
+        pane.HasValue = (flags & 1) != 0;
+        pane.HasFired = (flags & 2) != 0;
+        var window = new Window(StateBytes.ReadOrdered(ref value), StateBytes.ReadOrdered(ref value));
+        pane.TriggerState = StateBytes.ReadOrdered(ref value);
+        var version = StateBytes.ReadInt32(ref value);
+        if (pane.HasValue) pane.Accumulator = _codec.Read(version, value, Store);
+        return new StoredPane(pane.Ordinal, Keying.Codec.Read(Keying.Codec.Version, key, Store), window, pane);
+    }
+
+    /// <summary>What a key has in a window.</summary>
+    protected struct Pane
+    {
+        public TAccumulator Accumulator;
+        public long TriggerState;
+        public long Ordinal;
+        public bool HasValue;
+
+        /// <summary>Whether the last result that was said still stands: a session that grows takes it back.</summary>
+        public bool HasFired;
+
+        public bool IsDirty;
+        public bool IsStored;
+    }
+
+    protected readonly record struct StoredPane(long Ordinal, TKey Key, Window Window, Pane Pane);
+}
+
+/// <summary>When something is due; of equal times the earlier made first.</summary>
+internal readonly record struct Due(long Time, long Ordinal) : IComparable<Due>
+{
+    public int CompareTo(Due other)
+    {
+        var byTime = Time.CompareTo(other.Time);
+        return byTime != 0 ? byTime : Ordinal.CompareTo(other.Ordinal);
+    }
+}

@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Text;
+
+namespace Millrace.Streams.States;
+
+/// <summary>State in memory that can be written as bytes and read again: what a driver's snapshot is.</summary>
+internal sealed class MemoryState : StateScope
+{
+    private const int Format = 0x4D_53_53_01;
+
+    private readonly SortedDictionary<string, SortedDictionary<byte[], byte[]>> _stores = new(StringComparer.Ordinal);
+
+    public int EntryCount => _stores.Values.Sum(store => store.Count);
+
+    public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => Of(store)[key.ToArray()] = value.ToArray();
+
+    public override void Delete(string store, ReadOnlySpan<byte> key) => Of(store).Remove(key.ToArray());
+
+    public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
+        Of(store).Select(entry => new KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>(entry.Key, entry.Value));
+
+    public byte[] Write(string topology)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        output.WriteInt32(Format);
+        WriteBytes(output, Encoding.UTF8.GetBytes(topology));
+        output.WriteInt32(_stores.Count);
+        foreach (var (name, entries) in _stores)
+        {
+            WriteBytes(output, Encoding.UTF8.GetBytes(name));
+            output.WriteInt32(entries.Count);
+            foreach (var (key, value) in entries)
+            {
+                WriteBytes(output, key);
+                WriteBytes(output, value);
+            }
+        }
+
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <exception cref="MillraceException"><see cref="FailureCodes.DataMismatch"/>: it is no snapshot of that topology.</exception>
+    public static MemoryState Read(ReadOnlySpan<byte> bytes, string topology)
+    {
+        if (bytes.Length < 4 || StateBytes.ReadInt32(ref bytes) != Format)
+            throw new MillraceException(FailureCodes.DataMismatch, "The bytes are not a driver's snapshot.");
+        var name = Encoding.UTF8.GetString(ReadBytes(ref bytes));
+        if (name != topology)
+            throw new MillraceException(FailureCodes.DataMismatch, $"The snapshot is of topology '{name}', not of '{topology}'.");
+        var state = new MemoryState();
+        for (var stores = StateBytes.ReadInt32(ref bytes); stores > 0; stores--)
+        {
+            var entries = state.Of(Encoding.UTF8.GetString(ReadBytes(ref bytes)));
+            for (var count = StateBytes.ReadInt32(ref bytes); count > 0; count--) entries.Add(ReadBytes(ref bytes), ReadBytes(ref bytes));
+        }
+
+        return state;
+    }
+
+    private static void WriteBytes(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> bytes)
+    {
+        output.WriteInt32(bytes.Length);
+        output.Write(bytes);
+    }
+
+    private static byte[] ReadBytes(ref ReadOnlySpan<byte> bytes)
+    {
+        var length = StateBytes.ReadInt32(ref bytes);
+        var read = bytes[..length].ToArray();
+        bytes = bytes[length..];
+        return read;
+    }
+
+    private SortedDictionary<byte[], byte[]> Of(string store)
+    {
+        if (!_stores.TryGetValue(store, out var entries)) _stores.Add(store, entries = new(new ByBytes()));
+        return entries;
+    }
+
+    private sealed class ByBytes : IComparer<byte[]>
+    {
+        public int Compare(byte[]? x, byte[]? y) => x.AsSpan().SequenceCompareTo(y);
+    }
+}

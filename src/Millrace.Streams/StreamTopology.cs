@@ -1,0 +1,133 @@
+using Millrace.Streams.Definition;
+using Millrace.Streams.Operators;
+
+namespace Millrace.Streams;
+
+/// <summary>How a source's records have their event time, and when its partitions advance it. Immutable.</summary>
+/// <typeparam name="T">The records' type.</typeparam>
+public sealed record SourceOptions<T>
+{
+    /// <summary>
+    /// The event time of a record, in milliseconds since 1970-01-01T00:00:00Z, given the record and the time that it came with. The latter
+    /// by
+    /// default.
+    /// </summary>
+    public Func<T, long, long>? Timestamp { get; init; }
+
+    /// <summary>
+    /// How far records of a partition may be out of order: its watermark stays that and a millisecond behind the greatest event time. Zero
+    /// by
+    /// default; null for a source whose watermarks are only those that it is given.
+    /// </summary>
+    public TimeSpan? OutOfOrderness { get; init; } = TimeSpan.Zero;
+
+    /// <summary>After what time without a record a partition is idle and not waited for; 30 seconds by default, null for never.</summary>
+    public TimeSpan? IdleAfter { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>The name of a side output, and the type of what it takes.</summary>
+/// <typeparam name="T">The records' type.</typeparam>
+/// <param name="Name">The name; not empty. A name has one type in a topology.</param>
+public sealed record OutputTag<T>(string Name);
+
+/// <summary>
+/// What is to be done with streams, described: sources, operators, outputs. It runs when something makes an instance of it, as
+/// <see cref="TopologyTestDriver"/> does; each instance has its own state. Define it on one thread; reading it is thread safe afterwards.
+/// </summary>
+public sealed class StreamTopology
+{
+    private readonly List<TopologyNode> _nodes = [];
+    private readonly Dictionary<string, Action<TopologyInstance>> _sources = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _outputs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, object> _sides = new(StringComparer.Ordinal);
+
+    /// <summary>An empty topology.</summary>
+    /// <param name="name">Its name: 1 to 249 of <c>[a-zA-Z0-9._-]</c>, as it is to be a group's id.</param>
+    /// <exception cref="ArgumentException">The name is not possible.</exception>
+    public StreamTopology(string name)
+    {
+        if (!TopicSpecification.IsValidName(name))
+            throw new ArgumentException($"Topology name '{name}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(name));
+        Name = name;
+    }
+
+    /// <summary>The topology's name.</summary>
+    public string Name { get; }
+
+    internal IReadOnlyList<TopologyNode> Nodes => _nodes;
+
+    /// <summary>A stream of a source's records.</summary>
+    /// <typeparam name="T">The records' type.</typeparam>
+    /// <param name="source">The source's name; a topology has it once.</param>
+    /// <param name="options">Event time; the defaults when null.</param>
+    /// <exception cref="ArgumentException">The name is not that of a topic, or there is such a source already.</exception>
+    public DataStream<T> From<T>(string source, SourceOptions<T>? options = null)
+    {
+        if (!TopicSpecification.IsValidName(source))
+            throw new ArgumentException($"Source '{source}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(source));
+        if (_sources.ContainsKey(source))
+            throw new ArgumentException($"Topology '{Name}' reads source '{source}' already.", nameof(source));
+        options ??= new SourceOptions<T>();
+        if (options.OutOfOrderness < TimeSpan.Zero)
+            throw new ArgumentException(
+                $"Source '{source}' has an out-of-orderness of {options.OutOfOrderness}; it is zero or more.", nameof(options));
+        if (options.IdleAfter <= TimeSpan.Zero)
+            throw new ArgumentException($"Source '{source}' is idle after {options.IdleAfter}; it is more than zero.", nameof(options));
+        var stream = new DataStream<T>(this, Add("source", source));
+        var store = $"{stream.Node.Id}-source";
+        _sources.Add(source, instance =>
+        {
+            var output = stream.Build(instance);
+            instance.Add(source, new SourceOperator<T>(store, options, instance, output));
+        });
+        return stream;
+    }
+
+    /// <summary>
+    /// The stream of a side output: late records, records without a key, or what <see cref="DataStream{T}.Split"/> put aside.
+    /// </summary>
+    /// <typeparam name="T">The records' type.</typeparam>
+    /// <param name="tag">Its tag.</param>
+    /// <exception cref="ArgumentException">The tag's name is empty, or is used with another type.</exception>
+    public DataStream<T> SideOutput<T>(OutputTag<T> tag) => Side(tag).Stream;
+
+    /// <summary>The topology as text, a line per operator in the order of definition, with what each reads.</summary>
+    public string Describe() => TopologyText.Lines(this);
+
+    /// <summary>The topology as a Mermaid flowchart.</summary>
+    public string DescribeMermaid() => TopologyText.Mermaid(this);
+
+    internal TopologyNode Add(string kind, string detail, params TopologyNode[] inputs)
+    {
+        var node = new TopologyNode(_nodes.Count, kind, detail, [.. inputs]);
+        _nodes.Add(node);
+        return node;
+    }
+
+    internal void AddOutput(string output)
+    {
+        if (!TopicSpecification.IsValidName(output))
+            throw new ArgumentException($"Output '{output}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(output));
+        if (!_outputs.Add(output)) throw new ArgumentException($"Topology '{Name}' writes output '{output}' already.", nameof(output));
+    }
+
+    internal SideStream<T> Side<T>(OutputTag<T> tag)
+    {
+        ArgumentNullException.ThrowIfNull(tag);
+        ArgumentException.ThrowIfNullOrWhiteSpace(tag.Name);
+        if (_sides.TryGetValue(tag.Name, out var known))
+        {
+            return known as SideStream<T>
+                ?? throw new ArgumentException($"Side output '{tag.Name}' is used with another type than {typeof(T).Name}.", nameof(tag));
+        }
+
+        var side = new SideStream<T>(tag.Name, new DataStream<T>(this, Add("side output", tag.Name)));
+        _sides.Add(tag.Name, side);
+        return side;
+    }
+
+    internal void Build(TopologyInstance instance)
+    {
+        foreach (var source in _sources.Values) source(instance);
+    }
+}

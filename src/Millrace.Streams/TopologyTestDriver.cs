@@ -1,0 +1,208 @@
+using Millrace.Streams.Definition;
+using Millrace.Streams.Operators;
+using Millrace.Streams.States;
+
+namespace Millrace.Streams;
+
+/// <summary>A record with its event time.</summary>
+/// <typeparam name="T">The record's type.</typeparam>
+/// <param name="Value">The record.</param>
+/// <param name="Timestamp">Milliseconds since 1970-01-01T00:00:00Z.</param>
+public readonly record struct Timed<T>(T Value, long Timestamp);
+
+/// <summary>What an operator that keeps state, or joins streams, has done in this driver, and what it has.</summary>
+public sealed record OperatorStatus
+{
+    /// <summary>The operator as <see cref="StreamTopology.Describe"/> writes it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Records in, late ones included.</summary>
+    public required long RecordsIn { get; init; }
+
+    /// <summary>Records that were late for each of their windows.</summary>
+    public required long RecordsLate { get; init; }
+
+    /// <summary>Pairs of a record and a window for which it was late; more than late records when windows overlap.</summary>
+    public required long WindowsLate { get; init; }
+
+    /// <summary>Records that were dropped because their key is null.</summary>
+    public required long RecordsKeyless { get; init; }
+
+    /// <summary>Records that are in no window, as between windows that leave gaps, or on no day of a calendar.</summary>
+    public required long RecordsInNoWindow { get; init; }
+
+    /// <summary>Entries of state now: keys in windows.</summary>
+    public required int StateEntries { get; init; }
+
+    /// <summary>The operator's watermark; <see cref="long.MinValue"/> before the first.</summary>
+    public required long Watermark { get; init; }
+}
+
+/// <summary>
+/// Runs a topology without an engine: each call does its whole work before it returns, and time moves only when it is told to. All
+/// partitions of
+/// the sources go through one instance of the topology. Not thread safe.
+/// </summary>
+public sealed class TopologyTestDriver
+{
+    private readonly StreamTopology _topology;
+    private readonly MemoryState _state;
+    private readonly TopologyInstance _instance;
+    private readonly CollectedOutputs _outputs = new();
+    private long _now;
+
+    /// <summary>Starts a topology.</summary>
+    /// <param name="topology">The topology.</param>
+    /// <param name="partitions">How many partitions each source has; 1 by default, and at least that.</param>
+    /// <param name="snapshot">What <see cref="Snapshot"/> of another driver gave, to go on from there; null to start without state.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer partitions than 1.</exception>
+    /// <exception cref="MillraceException">
+    /// The snapshot is of another topology (<see cref="FailureCodes.DataMismatch"/>), or of a version of a type that no upcaster reads
+    /// (<see
+    /// cref="FailureCodes.UnknownVersion"/>).
+    /// </exception>
+    public TopologyTestDriver(StreamTopology topology, int partitions = 1, byte[]? snapshot = null)
+    {
+        ArgumentNullException.ThrowIfNull(topology);
+        ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
+        _topology = topology;
+        _state = snapshot is null ? new MemoryState() : MemoryState.Read(snapshot, topology.Name);
+        _instance = new TopologyInstance(topology, partitions, () => _now, _outputs);
+        _instance.Restore(_state);
+    }
+
+    /// <summary>The operators that keep state or join streams, in the order in which they were made.</summary>
+    public IReadOnlyList<OperatorStatus> Operators =>
+        [.. _instance.Operators.OrderBy(one => one.Node.Id).Select(one => Status(one.Node, one.Operator))];
+
+    /// <summary>Entries of state of all operators now.</summary>
+    public int StateEntries => _instance.Operators.Sum(one => one.Operator.Entries);
+
+    /// <summary>Entries that the last snapshot had in all stores, those included that hold watermarks.</summary>
+    public int SavedEntries => _state.EntryCount;
+
+    /// <summary>Gives a record to a source; its partition's watermark moves afterwards, if the source makes watermarks.</summary>
+    /// <typeparam name="T">The source's type of records.</typeparam>
+    /// <param name="source">The source's name.</param>
+    /// <param name="value">The record.</param>
+    /// <param name="timestamp">The time that it comes with, in milliseconds since 1970-01-01T00:00:00Z.</param>
+    /// <param name="partition">The partition; 0 by default.</param>
+    /// <exception cref="ArgumentException">There is no such source or partition, or its records are of another type.</exception>
+    public void Pipe<T>(string source, T value, long timestamp, int partition = 0)
+    {
+        var one = Source(source, partition) as SourceOperator<T>
+            ?? throw new ArgumentException($"Source '{source}' has records of another type than {typeof(T).Name}.", nameof(source));
+        one.Push(partition, value, timestamp);
+        one.EndBatch(partition);
+    }
+
+    /// <summary>Gives a watermark to a source's partition. One that goes back is ignored.</summary>
+    /// <param name="source">The source's name.</param>
+    /// <param name="watermark">Milliseconds since 1970-01-01T00:00:00Z; <see cref="long.MaxValue"/> ends the partition.</param>
+    /// <param name="partition">The partition; 0 by default.</param>
+    /// <exception cref="ArgumentException">There is no such source or partition.</exception>
+    public void Watermark(string source, long watermark, int partition = 0) => Source(source, partition).Advance(partition, watermark);
+
+    /// <summary>A source's partition is idle from now to its next record or watermark.</summary>
+    /// <param name="source">The source's name.</param>
+    /// <param name="partition">The partition; 0 by default.</param>
+    /// <exception cref="ArgumentException">There is no such source or partition.</exception>
+    public void SetIdle(string source, int partition = 0) => Source(source, partition).SetIdle(partition);
+
+    /// <summary>Processing time moves on; partitions that have been silent for long enough become idle.</summary>
+    /// <param name="time">By how much; zero or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public void AdvanceProcessingTime(TimeSpan time)
+    {
+        if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(time), time, "Processing time does not go back.");
+        _now += EventTime.Milliseconds(time);
+        foreach (var source in _instance.Sources.Values) source.FindIdle(_now);
+    }
+
+    /// <summary>Takes what an output has said since the last time.</summary>
+    /// <typeparam name="T">The output's type of records.</typeparam>
+    /// <param name="output">The output's name.</param>
+    /// <exception cref="ArgumentException">There is no such output, or its records are of another type.</exception>
+    public IReadOnlyList<Timed<T>> Read<T>(string output) => _outputs.Take<T>(output, isSide: false);
+
+    /// <summary>Takes what a side output has said since the last time.</summary>
+    /// <typeparam name="T">The side output's type of records.</typeparam>
+    /// <param name="tag">Its tag.</param>
+    /// <exception cref="ArgumentException">No operator writes to it, or its records are of another type.</exception>
+    public IReadOnlyList<Timed<T>> Read<T>(OutputTag<T> tag)
+    {
+        ArgumentNullException.ThrowIfNull(tag);
+        return _outputs.Take<T>(tag.Name, isSide: true);
+    }
+
+    /// <summary>
+    /// The state as bytes, by the state codecs: another driver of the same topology goes on from it. Only what changed since the last
+    /// snapshot is
+    /// encoded again. What was not read of the outputs is not in it.
+    /// </summary>
+    public byte[] Snapshot()
+    {
+        _instance.Save(_state);
+        return _state.Write(_topology.Name);
+    }
+
+    private static OperatorStatus Status(TopologyNode node, IStatefulOperator one) => new()
+    {
+        Name = $"{node.Id}: {node.Title}",
+        RecordsIn = one.Counts.In,
+        RecordsLate = one.Counts.Late,
+        WindowsLate = one.Counts.LateWindows,
+        RecordsKeyless = one.Counts.Keyless,
+        RecordsInNoWindow = one.Counts.Unassigned,
+        StateEntries = one.Entries,
+        Watermark = one.Watermark,
+    };
+
+    private SourceOperator Source(string source, int partition)
+    {
+        if (!_instance.Sources.TryGetValue(source, out var one))
+            throw new ArgumentException($"Topology '{_topology.Name}' has no source '{source}'.", nameof(source));
+        if (partition < 0 || partition >= _instance.Partitions)
+            throw new ArgumentException(
+                $"Source '{source}' has partitions 0 to {_instance.Partitions - 1}, not {partition}.", nameof(partition));
+        return one;
+    }
+
+    private sealed class CollectedOutputs : OutputSinks
+    {
+        private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
+
+        public override Sink<T> Of<T>(string output) => Add<T>((false, output));
+
+        public override Sink<T>? OfSide<T>(string tag) => Add<T>((true, tag));
+
+        public Timed<T>[] Take<T>(string name, bool isSide)
+        {
+            if (!_collected.TryGetValue((isSide, name), out var known))
+                throw new ArgumentException($"The topology has no {(isSide ? "side output" : "output")} '{name}'.", nameof(name));
+            if (known is not Collected<T> collected)
+                throw new ArgumentException($"'{name}' has records of another type than {typeof(T).Name}.", nameof(name));
+            Timed<T>[] taken = [.. collected.Records];
+            collected.Records.Clear();
+            return taken;
+        }
+
+        private Collected<T> Add<T>((bool, string) name)
+        {
+            var collected = new Collected<T>();
+            _collected.Add(name, collected);
+            return collected;
+        }
+    }
+
+    private sealed class Collected<T> : Sink<T>
+    {
+        public List<Timed<T>> Records { get; } = [];
+
+        public override void Push(T value, long timestamp) => Records.Add(new Timed<T>(value, timestamp));
+
+        public override void Advance(long watermark)
+        {
+        }
+    }
+}
