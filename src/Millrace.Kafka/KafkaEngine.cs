@@ -42,7 +42,7 @@ public sealed class KafkaEngine : Engine
         (Options, _folder) = (options, folder);
         Log = new ClientLog(options.LoggerFactory.CreateLogger<KafkaEngine>());
         Clients = new ClientFactory(options, Log);
-        Admins = new AdminClients(Clients.Admin);
+        Admins = new AdminClients(Clients.Admin, options.Time);
         Requests = new Requests(options, Log, _stopping.Token);
         Topics = new TopicCatalog(Admins, options, Requests);
         Offsets = new GroupOffsets(this);

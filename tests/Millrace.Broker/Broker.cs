@@ -11,6 +11,11 @@ namespace Millrace.Broker;
 /// </summary>
 public sealed class KafkaBroker : IAsyncDisposable
 {
+    /// <summary>
+    /// One at a time: the script gives a broker 30 seconds, and several that start at once, beside tests, do not make it on two cores.
+    /// </summary>
+    private static readonly SemaphoreSlim s_starting = new(1);
+
     private readonly string _scripts;
     private readonly string _directory;
     private readonly int _port;
@@ -73,7 +78,18 @@ public sealed class KafkaBroker : IAsyncDisposable
     }
 
     /// <summary>Starts it again on its data, after <see cref="StopAsync"/> or <see cref="KillAsync"/>.</summary>
-    public Task StartAgainAsync() => RunAsync("start", [_directory, $"{_port}", .. _settings]);
+    public async Task StartAgainAsync()
+    {
+        await s_starting.WaitAsync();
+        try
+        {
+            await RunAsync("start", [_directory, $"{_port}", .. _settings]);
+        }
+        finally
+        {
+            s_starting.Release();
+        }
+    }
 
     /// <summary>Ends it as an operator would.</summary>
     public Task StopAsync() => RunAsync("stop", [_directory]);

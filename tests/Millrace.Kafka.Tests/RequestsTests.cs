@@ -59,7 +59,7 @@ public sealed class RequestsTests
     public async Task An_admin_client_that_knows_what_is_no_more_is_replaced(ErrorCode code, bool isReplaced)
     {
         var clients = new ClientFactory(Options, Log);
-        using var admins = new AdminClients(clients.Admin);
+        using var admins = new AdminClients(clients.Admin, TimeProvider.System);
         var first = await admins.AskAsync(Task.FromResult);
 
         await Assert.ThrowsAsync<KafkaException>(() => admins.AskAsync<string>(_ => throw new KafkaException(code)));

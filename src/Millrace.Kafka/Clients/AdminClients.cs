@@ -8,8 +8,14 @@ namespace Millrace.Kafka.Clients;
 /// it. So a client that was told of another leader, or of no topic, is replaced by a new one. Offsets are asked for by the same client as
 /// topics, because that makes it connect again to brokers that it else only waits for. Thread safe.
 /// </summary>
-internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
+internal sealed class AdminClients(Func<IAdminClient> create, TimeProvider time) : IDisposable
 {
+    /// <summary>
+    /// How long a client that was replaced is kept. Requests within it may still be out when their caller was told that they timed out, and
+    /// librdkafka may answer them in memory that is freed: by now they have ended, too.
+    /// </summary>
+    private static readonly TimeSpan Afterlife = TimeSpan.FromSeconds(15);
+
     private readonly Lock _gate = new(); // guards _current, and the counts of all
     private Counted? _current;
 
@@ -48,7 +54,7 @@ internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
         }
     }
 
-    /// <summary>A client is disposed of when the last call to it has its answer, which would not come any more.</summary>
+    /// <summary>A client is disposed of some time after the last call to it has its answer, which would not come any more.</summary>
     private void Return(Counted client, bool isStale)
     {
         lock (_gate)
@@ -58,15 +64,14 @@ internal sealed class AdminClients(Func<IAdminClient> create) : IDisposable
             if (client == _current || client.Uses > 0) return;
         }
 
-        // The answer may have come on the client's own thread, for which it waits when it is disposed of.
         _ = DisposeAsync(client);
     }
 
-    private static async Task DisposeAsync(Counted client) => await Requests.BlockingAsync(() =>
+    private async Task DisposeAsync(Counted client)
     {
+        await Task.Delay(Afterlife, time);
         client.Admin.Dispose();
-        return client;
-    });
+    }
 
     private sealed class Counted(IAdminClient admin)
     {
