@@ -2,8 +2,7 @@ namespace Millrace.Streams;
 
 /// <summary>
 /// How records become one result, as Apache Flink's AggregateFunction. The methods are pure but that they may change the accumulator that
-/// they
-/// are given and return it. One instance serves all keys, from one loop at a time per partition; it keeps nothing itself.
+/// they are given and return it. One instance serves all keys, from one loop at a time per partition; it keeps nothing itself.
 /// </summary>
 /// <typeparam name="TIn">The records' type.</typeparam>
 /// <typeparam name="TAccumulator">What is kept meanwhile.</typeparam>

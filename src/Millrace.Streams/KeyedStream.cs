@@ -31,8 +31,7 @@ public sealed class KeyedStream<TKey, T>
 
 /// <summary>
 /// A keyed stream in windows. A window of a key exists from its first record until the watermark has reached its greatest event time plus
-/// the
-/// allowed lateness; a record whose windows are all gone is late: it is counted, and goes to the late side output. Immutable.
+/// the allowed lateness; a record whose windows are all gone is late: it is counted, and goes to the late side output. Immutable.
 /// </summary>
 /// <typeparam name="TKey">The keys' type.</typeparam>
 /// <typeparam name="T">The records' type.</typeparam>

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Millrace.Streams.States;
 
 namespace Millrace.Streams;
 
@@ -100,7 +101,8 @@ public static class StateCodecs
     public static StateCodec<long> Longs { get; } = new(1, WriteInt64, bytes => BinaryPrimitives.ReadInt64BigEndian(Exactly(bytes, 8)));
 
     /// <summary>32-bit integers, 4 bytes, most significant first.</summary>
-    public static StateCodec<int> Integers { get; } = new(1, WriteInt32, bytes => BinaryPrimitives.ReadInt32BigEndian(Exactly(bytes, 4)));
+    public static StateCodec<int> Integers { get; } = new(
+        1, (value, output) => output.WriteInt32(value), bytes => BinaryPrimitives.ReadInt32BigEndian(Exactly(bytes, 4)));
 
     /// <summary>Texts, as UTF-8. Text that is not well formed UTF-16 is refused when it is written.</summary>
     public static StateCodec<string> Texts { get; } = new(1, WriteText, bytes => StrictUtf8.GetString(bytes));
@@ -136,12 +138,6 @@ public static class StateCodecs
     {
         BinaryPrimitives.WriteInt64BigEndian(output.GetSpan(8), value);
         output.Advance(8);
-    }
-
-    private static void WriteInt32(int value, IBufferWriter<byte> output)
-    {
-        BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), value);
-        output.Advance(4);
     }
 
     private static void WriteText(string value, IBufferWriter<byte> output) => StrictUtf8.GetBytes(value, output);

@@ -9,15 +9,13 @@ public sealed record SourceOptions<T>
 {
     /// <summary>
     /// The event time of a record, in milliseconds since 1970-01-01T00:00:00Z, given the record and the time that it came with. The latter
-    /// by
-    /// default.
+    /// by default.
     /// </summary>
     public Func<T, long, long>? Timestamp { get; init; }
 
     /// <summary>
     /// How far records of a partition may be out of order: its watermark stays that and a millisecond behind the greatest event time. Zero
-    /// by
-    /// default; null for a source whose watermarks are only those that it is given.
+    /// by default; null for a source whose watermarks are only those that it is given.
     /// </summary>
     public TimeSpan? OutOfOrderness { get; init; } = TimeSpan.Zero;
 
@@ -46,8 +44,7 @@ public sealed class StreamTopology
     /// <exception cref="ArgumentException">The name is not possible.</exception>
     public StreamTopology(string name)
     {
-        if (!TopicSpecification.IsValidName(name))
-            throw new ArgumentException($"Topology name '{name}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(name));
+        DemandName("Topology name", name, nameof(name));
         Name = name;
     }
 
@@ -63,8 +60,7 @@ public sealed class StreamTopology
     /// <exception cref="ArgumentException">The name is not that of a topic, or there is such a source already.</exception>
     public DataStream<T> From<T>(string source, SourceOptions<T>? options = null)
     {
-        if (!TopicSpecification.IsValidName(source))
-            throw new ArgumentException($"Source '{source}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(source));
+        DemandName("Source", source, nameof(source));
         if (_sources.ContainsKey(source))
             throw new ArgumentException($"Topology '{Name}' reads source '{source}' already.", nameof(source));
         options ??= new SourceOptions<T>();
@@ -106,8 +102,7 @@ public sealed class StreamTopology
 
     internal void AddOutput(string output)
     {
-        if (!TopicSpecification.IsValidName(output))
-            throw new ArgumentException($"Output '{output}' is not 1 to 249 characters of [a-zA-Z0-9._-].", nameof(output));
+        DemandName("Output", output, nameof(output));
         if (!_outputs.Add(output)) throw new ArgumentException($"Topology '{Name}' writes output '{output}' already.", nameof(output));
     }
 
@@ -129,5 +124,11 @@ public sealed class StreamTopology
     internal void Build(TopologyInstance instance)
     {
         foreach (var source in _sources.Values) source(instance);
+    }
+
+    private static void DemandName(string what, string name, string parameter)
+    {
+        if (TopicSpecification.IsValidName(name)) return;
+        throw new ArgumentException($"{what} '{name}' is not 1 to 249 characters of [a-zA-Z0-9._-] (and not '.' or '..').", parameter);
     }
 }

@@ -40,8 +40,7 @@ public sealed record OperatorStatus
 
 /// <summary>
 /// Runs a topology without an engine: each call does its whole work before it returns, and time moves only when it is told to. All
-/// partitions of
-/// the sources go through one instance of the topology. Not thread safe.
+/// partitions of the sources go through one instance of the topology. Not thread safe.
 /// </summary>
 public sealed class TopologyTestDriver
 {
@@ -58,8 +57,7 @@ public sealed class TopologyTestDriver
     /// <exception cref="ArgumentOutOfRangeException">There are fewer partitions than 1.</exception>
     /// <exception cref="MillraceException">
     /// The snapshot is of another topology (<see cref="FailureCodes.DataMismatch"/>), or of a version of a type that no upcaster reads
-    /// (<see
-    /// cref="FailureCodes.UnknownVersion"/>).
+    /// (<see cref="FailureCodes.UnknownVersion"/>).
     /// </exception>
     public TopologyTestDriver(StreamTopology topology, int partitions = 1, byte[]? snapshot = null)
     {
@@ -137,8 +135,7 @@ public sealed class TopologyTestDriver
 
     /// <summary>
     /// The state as bytes, by the state codecs: another driver of the same topology goes on from it. Only what changed since the last
-    /// snapshot is
-    /// encoded again. What was not read of the outputs is not in it.
+    /// snapshot is encoded again. What was not read of the outputs is not in it.
     /// </summary>
     public byte[] Snapshot()
     {

@@ -15,7 +15,7 @@ public sealed class BoundedOutOfOrderness
     public BoundedOutOfOrderness(TimeSpan bound)
     {
         if (bound < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(bound), bound, "The out-of-orderness is zero or more.");
-        _bound = (long)bound.TotalMilliseconds;
+        _bound = EventTime.Milliseconds(bound);
     }
 
     /// <summary>The watermark; <see cref="long.MinValue"/> before the first record.</summary>
@@ -24,12 +24,17 @@ public sealed class BoundedOutOfOrderness
     /// <summary>A record of that event time was seen.</summary>
     /// <param name="timestamp">Milliseconds since 1970-01-01T00:00:00Z.</param>
     public void Observe(long timestamp) => _greatest = Math.Max(_greatest, timestamp);
+
+    /// <summary>The watermark was this one: the greatest event time follows from it.</summary>
+    internal void Restore(long watermark)
+    {
+        if (watermark != long.MinValue) Observe(EventTime.Add(watermark, EventTime.Add(_bound, 1)));
+    }
 }
 
 /// <summary>
 /// One watermark of several channels: the least of those that are active and aligned. The rules are Apache Flink's (StatusWatermarkValve):
-/// an
-/// idle channel is not waited for; a channel that becomes active again behind the watermark is left out until it has caught up, so the
+/// an idle channel is not waited for; a channel that becomes active again behind the watermark is left out until it has caught up, so the
 /// watermark never goes back; when the last active channel becomes idle while it held the watermark back, the greatest watermark of all is
 /// passed on. Not thread safe.
 /// </summary>

@@ -1,11 +1,13 @@
 using System.Buffers;
-using Millrace.Streams.Definition;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Operators;
 
-/// <summary>The watermark of several channels, with its state: an entry per channel.</summary>
-internal sealed class Channels(string store, int count)
+/// <summary>
+/// Several channels into one stream: the combined watermark and idleness go to the output when they change. Its state is an entry per
+/// channel.
+/// </summary>
+internal sealed class Channels<T>(string store, int count, Sink<T> output)
 {
     private const byte Kind = 1;
 
@@ -13,8 +15,24 @@ internal sealed class Channels(string store, int count)
     private readonly ArrayBufferWriter<byte> _key = new();
     private readonly ArrayBufferWriter<byte> _value = new();
     private readonly (long Watermark, bool IsActive)?[] _saved = new (long, bool)?[count];
+    private bool _isIdle;
 
     public WatermarkCombiner Combiner { get; } = new(count);
+
+    public void Advance(int channel, long watermark) => Move(Combiner.Advance(channel, watermark));
+
+    public void SetIdle(int channel)
+    {
+        Move(Combiner.SetIdle(channel));
+        ShowIdle();
+    }
+
+    public void SetActive(int channel)
+    {
+        if (Combiner.IsActive(channel)) return;
+        Combiner.SetActive(channel);
+        ShowIdle();
+    }
 
     public void Save(StateScope scope)
     {
@@ -55,128 +73,27 @@ internal sealed class Channels(string store, int count)
             _saved[channel] = (watermark, isActive);
             Combiner.Restore(channel, watermark, isActive, current);
         }
-    }
-}
 
-/// <summary>What feeds a source's records into its chain, partition by partition.</summary>
-internal abstract class SourceOperator
-{
-    /// <summary>Takes a watermark that was given, not generated.</summary>
-    public abstract void Advance(int partition, long watermark);
-
-    public abstract void SetIdle(int partition);
-
-    /// <summary>Processing time has moved: partitions that were silent for too long are idle.</summary>
-    public abstract void FindIdle(long now);
-
-    public abstract void Restore(StateScope scope);
-
-    public abstract void Save(StateScope scope);
-}
-
-/// <inheritdoc/>
-internal sealed class SourceOperator<T> : SourceOperator
-{
-    private readonly SourceOptions<T> _options;
-    private readonly Sink<T> _output;
-    private readonly Func<long> _now;
-    private readonly Channels _channels;
-    private readonly BoundedOutOfOrderness[]? _generators;
-    private readonly long[] _heard;
-    private readonly long? _idleAfter;
-    private readonly long _bound;
-    private bool _isIdle;
-
-    public SourceOperator(string store, SourceOptions<T> options, TopologyInstance instance, Sink<T> output)
-    {
-        _options = options;
-        _output = output;
-        _now = instance.Now;
-        _channels = new Channels(store, instance.Partitions);
-        _heard = new long[instance.Partitions];
-        Array.Fill(_heard, _now());
-        _idleAfter = options.IdleAfter is { } idleAfter ? EventTime.Milliseconds(idleAfter) : null;
-        if (options.OutOfOrderness is not { } bound) return;
-        _bound = EventTime.Milliseconds(bound);
-        _generators = [.. _heard.Select(_ => new BoundedOutOfOrderness(bound))];
-    }
-
-    /// <summary>Takes a record; its partition's watermark moves with <see cref="EndBatch"/>.</summary>
-    public void Push(int partition, T value, long timestamp)
-    {
-        Wake(partition);
-        var time = _options.Timestamp is { } assign ? assign(value, timestamp) : timestamp;
-        _generators?[partition].Observe(time);
-        _output.Push(value, time);
-    }
-
-    public void EndBatch(int partition)
-    {
-        if (_generators is not null) Move(_channels.Combiner.Advance(partition, _generators[partition].Current));
-    }
-
-    public override void Advance(int partition, long watermark)
-    {
-        Wake(partition);
-        Move(_channels.Combiner.Advance(partition, watermark));
-    }
-
-    public override void SetIdle(int partition)
-    {
-        Move(_channels.Combiner.SetIdle(partition));
-        ShowIdle();
-    }
-
-    public override void FindIdle(long now)
-    {
-        for (var partition = 0; partition < _heard.Length; partition++)
-        {
-            if (_idleAfter is { } idleAfter && now - _heard[partition] >= idleAfter && _channels.Combiner.IsActive(partition))
-                SetIdle(partition);
-        }
-    }
-
-    public override void Save(StateScope scope) => _channels.Save(scope);
-
-    public override void Restore(StateScope scope)
-    {
-        _channels.Restore(scope);
-        for (var partition = 0; partition < _heard.Length; partition++)
-        {
-            // The greatest event time follows from the watermark that it gave.
-            var watermark = _channels.Combiner.WatermarkOf(partition);
-            if (watermark != long.MinValue) _generators?[partition].Observe(EventTime.Add(watermark, EventTime.Add(_bound, 1)));
-        }
-
-        ShowIdle();
-    }
-
-    private void Wake(int partition)
-    {
-        _heard[partition] = _now();
-        if (_channels.Combiner.IsActive(partition)) return;
-        _channels.Combiner.SetActive(partition);
         ShowIdle();
     }
 
     private void Move(bool hasMoved)
     {
-        if (hasMoved) _output.Advance(_channels.Combiner.Current);
+        if (hasMoved) output.Advance(Combiner.Current);
     }
 
     private void ShowIdle()
     {
-        if (_isIdle == _channels.Combiner.IsIdle) return;
-        _isIdle = _channels.Combiner.IsIdle;
-        _output.SetIdle(_isIdle);
+        if (_isIdle == Combiner.IsIdle) return;
+        _isIdle = Combiner.IsIdle;
+        output.SetIdle(_isIdle);
     }
 }
 
 /// <summary>Several streams that become one: records as they come, the lesser of the watermarks.</summary>
 internal sealed class JointOperator<T>(string store, int feeds, Sink<T> output) : IStatefulOperator
 {
-    private readonly Channels _channels = new(store, feeds);
-    private bool _isIdle;
+    private readonly Channels<T> _channels = new(store, feeds, output);
 
     public OperatorCounts Counts { get; } = new();
 
@@ -184,22 +101,13 @@ internal sealed class JointOperator<T>(string store, int feeds, Sink<T> output) 
 
     public long Watermark => _channels.Combiner.Current;
 
+    private Sink<T> Output => output;
+
     public Sink<T> Input(int feed) => new Feed(this, feed);
 
     public void Save(StateScope scope) => _channels.Save(scope);
 
-    public void Restore(StateScope scope)
-    {
-        _channels.Restore(scope);
-        ShowIdle();
-    }
-
-    private void ShowIdle()
-    {
-        if (_isIdle == _channels.Combiner.IsIdle) return;
-        _isIdle = _channels.Combiner.IsIdle;
-        output.SetIdle(_isIdle);
-    }
+    public void Restore(StateScope scope) => _channels.Restore(scope);
 
     private sealed class Feed(JointOperator<T> joint, int channel) : Sink<T>
     {
@@ -211,18 +119,12 @@ internal sealed class JointOperator<T>(string store, int feeds, Sink<T> output) 
             _output.Push(value, timestamp);
         }
 
-        public override void Advance(long watermark)
-        {
-            if (joint._channels.Combiner.Advance(channel, watermark)) _output.Advance(joint.Watermark);
-        }
+        public override void Advance(long watermark) => joint._channels.Advance(channel, watermark);
 
         public override void SetIdle(bool isIdle)
         {
-            if (!isIdle) joint._channels.Combiner.SetActive(channel);
-            else if (joint._channels.Combiner.SetIdle(channel)) _output.Advance(joint.Watermark);
-            joint.ShowIdle();
+            if (isIdle) joint._channels.SetIdle(channel);
+            else joint._channels.SetActive(channel);
         }
     }
-
-    private Sink<T> Output => output;
 }

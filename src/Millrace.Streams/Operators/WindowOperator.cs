@@ -6,8 +6,7 @@ namespace Millrace.Streams.Operators;
 
 /// <summary>
 /// Windows of fixed places: tumbling, hopping, calendar days, the global one. A window has one timer entry for all of its keys: the end,
-/// and
-/// after it the close. Hot path: a record costs no allocation once its key is in its window.
+/// and after it the close. Hot path: a record costs no allocation once its key is in its window.
 /// </summary>
 internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, Sink<T>? late, Sink<T>? keyless, Sink<Windowed<TKey, TOut>> output)

@@ -86,8 +86,7 @@ internal static class StateBytes
 
 /// <summary>
 /// The head of an operator's store, under the empty key: what kind of operator wrote it, the format, the version of the keys' codec, and
-/// the
-/// watermark. State of another kind of operator or other keys is refused.
+/// the watermark. State of another kind of operator or other keys is refused.
 /// </summary>
 internal sealed class StoreHead(string store, byte kind, int keyVersion)
 {
