@@ -39,6 +39,13 @@ internal sealed class AdminClients(Func<IAdminClient> create, TimeProvider time)
         }
     }
 
+    /// <summary>The same for a call whose answer says nothing.</summary>
+    public Task AskAsync(Func<IAdminClient, Task> ask) => AskAsync(async admin =>
+    {
+        await ask(admin);
+        return true;
+    });
+
     public void Dispose()
     {
         lock (_gate) _current?.Admin.Dispose();

@@ -74,8 +74,8 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
         {
             try
             {
-                await admins.AskAsync(admin => DoneAsync(
-                    admin.DeleteTopicsAsync([topic], new DeleteTopicsOptions { RequestTimeout = Requests.Timeout })));
+                await admins.AskAsync(admin =>
+                    admin.DeleteTopicsAsync([topic], new DeleteTopicsOptions { RequestTimeout = Requests.Timeout }));
             }
             catch (DeleteTopicsException failure) when (KafkaErrors.IsNoTopic(failure.Results[0].Error.Code))
             {
@@ -99,8 +99,8 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
         {
             var found = (await DescribeAsync([topic])).SingleOrDefault();
             if (found is not null && found.Partitions.Count >= partitions) return what;
-            await admins.AskAsync(admin => DoneAsync(
-                admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }])));
+            await admins.AskAsync(admin =>
+                admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]));
             return null;
         }, cancellation);
         Forget(topic);
@@ -162,7 +162,8 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
     {
         var at = OffsetSpec.ForTimestamp(Math.Max(0, time.ToUnixTimeMilliseconds()));
         var found = await requests.AskAsync(
-            $"Asking for the offset of a time in {source}", async () => await AskOffsetsAsync([source], at), cancellation);
+            $"Asking for the offset of a time in {source}",
+            async () => await PartitionOffsets.ListAsync(admins, [source], at), cancellation);
         var offset = found[source].Offset.Value;
         return offset >= 0 ? offset : (await ExtentsAsync([source], cancellation))[0].End;
     }
@@ -183,7 +184,7 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
                 Configs = configs,
             };
             var within = new CreateTopicsOptions { RequestTimeout = Requests.Timeout, OperationTimeout = Requests.Timeout };
-            await admins.AskAsync(admin => DoneAsync(admin.CreateTopicsAsync([asked], within)));
+            await admins.AskAsync(admin => admin.CreateTopicsAsync([asked], within));
             return what;
         }
         catch (CreateTopicsException failure) when (failure.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
@@ -278,8 +279,8 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
     private async ValueTask<List<(long Start, long End, int LeaderEpoch)>> AskExtentsAsync(IReadOnlyList<TopicPartition> partitions)
     {
         if (partitions.Count == 0) return [];
-        var starting = AskOffsetsAsync(partitions, OffsetSpec.Earliest());
-        var ending = AskOffsetsAsync(partitions, OffsetSpec.Latest());
+        var starting = PartitionOffsets.ListAsync(admins, partitions, OffsetSpec.Earliest());
+        var ending = PartitionOffsets.ListAsync(admins, partitions, OffsetSpec.Latest());
         var (starts, ends) = (await starting, await ending);
         return [.. partitions.Select(partition =>
             (starts[partition].Offset.Value, ends[partition].Offset.Value, Math.Max(0, ends[partition].LeaderEpoch ?? 0)))];
@@ -311,44 +312,6 @@ internal sealed class TopicCatalog(AdminClients admins, KafkaOptions options, Re
                 && entry is { Source: ConfigSource.DynamicTopicConfig, Value: RelaxedValue };
             _durabilities[IdOf(topic)] = isRelaxed ? Durability.Relaxed : Durability.Synced;
         }
-    }
-
-    private Task<Dictionary<TopicPartition, TopicPartitionOffset>> AskOffsetsAsync(
-        IReadOnlyList<TopicPartition> partitions, OffsetSpec spec)
-    {
-        var ask = partitions.Select(partition => new TopicPartitionOffsetSpec
-        {
-            TopicPartition = new Confluent.Kafka.TopicPartition(partition.Topic, partition.Partition),
-            OffsetSpec = spec,
-        });
-
-        // A commit is acknowledged before its markers are written, and committed readers see it only then: asking as they see it would
-        // leave out what is committed.
-        var within = new ListOffsetsOptions { RequestTimeout = Requests.Timeout, IsolationLevel = IsolationLevel.ReadUncommitted };
-        return admins.AskAsync(async admin =>
-        {
-            try
-            {
-                var answers = (await admin.ListOffsetsAsync(ask, within)).ResultInfos.ConvertAll(info => info.TopicPartitionOffsetError);
-
-                // A leader that is not known at the moment may come as no offset and no error.
-                if (answers.Exists(answer => answer.Offset == Offset.Unset))
-                    throw new KafkaException(new Error(ErrorCode.LeaderNotAvailable, "an answer without an offset"));
-                return answers.ToDictionary(
-                    answer => new TopicPartition(answer.Topic, answer.Partition.Value), answer => answer.TopicPartitionOffset);
-            }
-            catch (ListOffsetsException failure)
-            {
-                var errors = failure.Result.ResultInfos.Select(info => info.TopicPartitionOffsetError.Error);
-                throw new KafkaException(errors.First(error => error.IsError), failure);
-            }
-        });
-    }
-
-    private static async Task<bool> DoneAsync(Task call)
-    {
-        await call;
-        return true;
     }
 
     private static Guid IdOf(Confluent.Kafka.Admin.TopicDescription topic)

@@ -210,16 +210,9 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     /// </summary>
     private TransactionOutcome Renew(TransactionOutcome outcome, Error reason)
     {
-        Drop(reason);
-        try
-        {
-            if (Patience > TimeSpan.Zero) Open();
-        }
-        catch (MillraceException failure)
-        {
-            context.Log.RequestRetried("Ending a transaction", ErrorCode.Local_TimedOut, failure.Message); // the next try opens it
-        }
-
+        if (Drop(reason)) return new TransactionOutcome.Refused(null, reason);
+        if (TryOpen() is { } failure) // the next try opens it
+            context.Log.RequestRetried("Ending a transaction", ErrorCode.Local_TimedOut, failure.Message);
         return outcome;
     }
 
@@ -240,15 +233,9 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     /// </summary>
     private TransactionOutcome Rebuild(IReadOnlyList<PendingCommit> group, Error error, bool isEnding)
     {
-        Drop(error);
-        if (KafkaErrors.IsProducerFenced(error.Code) && IsTakenOver(error)) return new TransactionOutcome.Refused(null, error);
+        if (Drop(error)) return new TransactionOutcome.Refused(null, error);
         if (KafkaErrors.IsRefusal(error.Code) && !isEnding) return new TransactionOutcome.Refused(null, error);
-        if (Patience == TimeSpan.Zero) return isEnding ? new TransactionOutcome.Unknown(error) : new TransactionOutcome.Aborted(error);
-        try
-        {
-            Open();
-        }
-        catch (MillraceException failure)
+        if (TryOpen() is { } failure)
         {
             if (isEnding) return new TransactionOutcome.Unknown(error);
             return failure.Code == FailureCodes.NotAuthorized
@@ -277,11 +264,28 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
             "instance id or a state directory of its own.");
     }
 
-    private void Drop(Error error)
+    /// <summary>Ends the producer; true when another has taken its id over, for good.</summary>
+    private bool Drop(Error error)
     {
         context.Log.Rebuilt(transactionalId, error.Code, error.Reason);
         _producer?.Dispose();
         _producer = null;
+        return KafkaErrors.IsProducerFenced(error.Code) && IsTakenOver(error);
+    }
+
+    /// <summary>Opens a new producer while there is time; why not, else.</summary>
+    private MillraceException? TryOpen()
+    {
+        if (Patience == TimeSpan.Zero) return Requests.Stopped();
+        try
+        {
+            Open();
+            return null;
+        }
+        catch (MillraceException failure)
+        {
+            return failure;
+        }
     }
 
     /// <summary>
