@@ -24,12 +24,6 @@ public sealed class BoundedOutOfOrderness
     /// <summary>A record of that event time was seen.</summary>
     /// <param name="timestamp">Milliseconds since 1970-01-01T00:00:00Z.</param>
     public void Observe(long timestamp) => _greatest = Math.Max(_greatest, timestamp);
-
-    /// <summary>The watermark was this one: the greatest event time follows from it.</summary>
-    internal void Restore(long watermark)
-    {
-        if (watermark != long.MinValue) Observe(EventTime.Add(watermark, EventTime.Add(_bound, 1)));
-    }
 }
 
 /// <summary>

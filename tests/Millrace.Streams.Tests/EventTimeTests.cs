@@ -72,6 +72,19 @@ public sealed class EventTimeTests
     }
 
     [Fact]
+    public void C9_A_channel_that_resumes_behind_the_watermark_does_not_hold_the_others_back_meanwhile()
+    {
+        var watermark = Combined(10, 7, 3);
+
+        watermark.SetIdle(2);
+        watermark.SetActive(2);
+        watermark.Advance(2, 5);
+
+        Assert.True(watermark.Advance(1, 12));
+        Assert.Equal(10, watermark.Current);
+    }
+
+    [Fact]
     public void C9_When_all_become_idle_the_greatest_watermark_is_passed_on()
     {
         var watermark = Combined(10, 5, 3);

@@ -144,6 +144,18 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_count_trigger_has_counted_the_records_of_both_sessions_that_merge()
+    {
+        var driver = new TopologyTestDriver(Cases.Sums(Session.WithGap(3.Seconds()), w => w.TriggeredBy(Trigger.Count(4))));
+
+        driver.Put("k", 1, 0, 6000, 6500);
+        Assert.Empty(driver.Windows());
+        driver.Put("k", 1, 3000);
+
+        Assert.Equal(["k-4 [0, 9500)"], driver.Windows());
+    }
+
+    [Fact]
     public void A_session_that_ended_and_grows_within_its_lateness_ends_again_before_its_first_close()
     {
         var driver = new TopologyTestDriver(Cases.Sums(Session.WithGap(100.Milliseconds()), w => w.AllowedLateness(500.Milliseconds())));

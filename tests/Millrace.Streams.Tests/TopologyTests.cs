@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Millrace.Streams.Tests;
@@ -126,6 +127,39 @@ public sealed class TopologyTests
     }
 
     [Fact]
+    public void State_whose_keys_have_another_version_is_refused()
+    {
+        var driver = new TopologyTestDriver(KeyedBy(StateCodecs.Texts));
+        driver.Put("k", 1, 0);
+        var snapshot = driver.Snapshot();
+        var changed = new StateCodec<string>(2, (value, output) => output.Write(Encoding.UTF8.GetBytes(value)), Encoding.UTF8.GetString);
+
+        var failure = Assert.Throws<MillraceException>(() => new TopologyTestDriver(KeyedBy(changed), snapshot: snapshot));
+
+        Assert.Equal(FailureCodes.UnknownVersion, failure.Code);
+        Assert.Contains("keys of version 1", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stream_that_was_idle_before_a_restart_counts_again_when_it_wakes()
+    {
+        var topology = new StreamTopology("woken");
+        var given = new SourceOptions<Event> { OutOfOrderness = null };
+        topology.From<Event>("one", given).Union(topology.From<Event>("other", given)).KeyBy(e => e.Key)
+            .Window(Tumbling.Of(10.Milliseconds())).Count().To(Cases.Output);
+        var driver = new TopologyTestDriver(topology);
+        driver.Watermark("other", 50);
+        driver.SetIdle("other");
+        driver.Watermark("one", 100);
+        driver = new TopologyTestDriver(topology, snapshot: driver.Snapshot());
+
+        driver.Watermark("other", 150);
+        driver.Watermark("one", 200);
+
+        Assert.Equal(150, driver.Operators[^1].Watermark);
+    }
+
+    [Fact]
     public void State_that_is_gone_is_gone_from_the_snapshot_too()
     {
         var driver = new TopologyTestDriver(Cases.Sums(Tumbling.Of(1.Seconds())));
@@ -212,6 +246,13 @@ public sealed class TopologyTests
         Assert.Throws<ArgumentException>(() => driver.Read<string>("out"));
     }
 
+    private static StreamTopology KeyedBy(StateCodec<string> codec)
+    {
+        var topology = new StreamTopology("keyed");
+        topology.From<Event>(Cases.Source).KeyBy(e => e.Key, codec).Window(Tumbling.Of(1.Seconds())).Count().To(Cases.Output);
+        return topology;
+    }
+
     private static StreamTopology Listing(StateCodec<string> codec)
     {
         var topology = new StreamTopology("listing");
@@ -240,7 +281,7 @@ public sealed class TopologyTests
 
     private static string Hex<T>(StateCodec<T> codec, T value)
     {
-        var output = new System.Buffers.ArrayBufferWriter<byte>();
+        var output = new ArrayBufferWriter<byte>();
         codec.Write(value, output);
         return Convert.ToHexString(output.WrittenSpan);
     }

@@ -166,6 +166,23 @@ public sealed class WindowTests
         Assert.Throws<ArgumentOutOfRangeException>("count", () => Trigger.Count(0));
     }
 
+    [Fact]
+    public void What_a_trigger_forgot_at_the_end_of_a_window_is_forgotten_after_a_restart()
+    {
+        var topology = Cases.Sums(Tumbling.Of(2.Seconds()), w => w.AllowedLateness(1.Seconds()).TriggeredBy(new PurgingTrigger()));
+        var driver = new TopologyTestDriver(topology);
+
+        driver.Put("k", 1, 500);
+        driver = new TopologyTestDriver(topology, snapshot: driver.Snapshot());
+        driver.Watermark(1999);
+        Assert.Equal(["k-1@1999"], driver.Results());
+        driver = new TopologyTestDriver(topology, snapshot: driver.Snapshot());
+        driver.Put("k", 5, 600);
+        driver.Watermark(2999);
+
+        Assert.Equal(["k-5@1999"], driver.Results());
+    }
+
     private static TopologyTestDriver Graced(Trigger trigger)
     {
         var driver = new TopologyTestDriver(
@@ -186,4 +203,14 @@ public sealed class WindowTests
 
     private static string[] Listed(TopologyTestDriver driver) =>
         [.. driver.Read<Windowed<string, string>>(Cases.Output).Select(r => $"{r.Value.Window}{r.Value.Value}")];
+
+    /// <summary>Says what came until the end, and at the close only what came after it.</summary>
+    private sealed class PurgingTrigger : Trigger
+    {
+        public override TriggerActions OnRecord(Window window, long timestamp, long watermark, ref long state) => TriggerActions.None;
+
+        public override TriggerActions OnEnd(Window window, ref long state) => TriggerActions.FireAndPurge;
+
+        public override TriggerActions OnClosing(Window window, ref long state) => TriggerActions.Fire;
+    }
 }

@@ -76,12 +76,8 @@ internal sealed class SourceOperator<T> : SourceOperator
 
     public override void Save(StateScope scope) => _channels.Save(scope);
 
-    public override void Restore(StateScope scope)
-    {
-        _channels.Restore(scope);
-        for (var partition = 0; partition < _heard.Length; partition++)
-            _generators?[partition].Restore(_channels.Combiner.WatermarkOf(partition));
-    }
+    /// <summary>The generators begin anew: what they say is taken only when it is beyond the watermark that is restored.</summary>
+    public override void Restore(StateScope scope) => _channels.Restore(scope);
 
     private void Wake(int partition)
     {
