@@ -31,7 +31,7 @@ public static class Handlers
             Name = name,
             Topics = [.. builder.Topics],
             OffsetReset = builder.OffsetReset,
-            Companions = [.. builder.Topics.Select(topic => new CompanionTopic(DeadLetters.TopicOf(topic), topic))],
+            Companions = [.. builder.Topics.Select(DeadLetters.CompanionOf)],
             Create = scope => new PartitionHandlers(group, scope),
         };
     }

@@ -109,4 +109,13 @@ public abstract class ProcessorScope
     /// </summary>
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
     public abstract RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key);
+
+    /// <summary>The batch for one partition of a topic, whatever the record's key. Add the record to it at once.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The topic has no such partition.</exception>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
+    public abstract RecordBatchBuilder ToPartition(string topic, int partition);
+
+    /// <summary>How many partitions a topic has.</summary>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
+    public abstract int PartitionsOf(string topic);
 }

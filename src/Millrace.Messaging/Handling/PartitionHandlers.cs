@@ -278,7 +278,7 @@ internal sealed class PartitionHandlers : IPartitionProcessor, IDisposable
     {
         if (call.DeadLetterReason is { } reason)
         {
-            DeadLetterWriter.Write(_scope, call);
+            DeadLetters.Say(_scope, call.Source, call.Record, reason, call.Attempt);
             HandlerLog.DeadLettered(_group.Logger, reason, call.Record.Offset, call.Source, call.Attempt);
             _counts.DeadLetters++;
         }

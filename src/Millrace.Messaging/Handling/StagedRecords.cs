@@ -7,7 +7,7 @@ namespace Millrace.Messaging;
 internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDisposable
 {
     private readonly RecordBatchBuilder _records = new(256);
-    private readonly List<string> _topics = [];
+    private readonly List<(string Topic, int? Partition)> _targets = [];
 
     public override string Processor => scope.Processor;
 
@@ -17,22 +17,31 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDis
 
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
     {
-        _topics.Add(topic);
+        _targets.Add((topic, null));
         return _records;
     }
+
+    public override RecordBatchBuilder ToPartition(string topic, int partition)
+    {
+        _targets.Add((topic, partition));
+        return _records;
+    }
+
+    public override int PartitionsOf(string topic) => scope.PartitionsOf(topic);
 
     /// <summary>Hands the records over, in their order.</summary>
     public void MoveToScope()
     {
-        if (_records.Count != _topics.Count)
-            throw new InvalidOperationException($"{_topics.Count} records were announced and {_records.Count} added.");
+        if (_records.Count != _targets.Count)
+            throw new InvalidOperationException($"{_targets.Count} records were announced and {_records.Count} added.");
         if (_records.Count == 0) return;
         var records = new RecordEnumerator(_records.Complete(), 0);
         for (var i = 0; records.MoveNext(); i++)
         {
             var record = records.Current;
-            scope.To(_topics[i], record.Key.Span)
-                .Add(record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, record.Headers);
+            var (topic, partition) = _targets[i];
+            var batch = partition is { } given ? scope.ToPartition(topic, given) : scope.To(topic, record.Key.Span);
+            batch.Add(record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, record.Headers);
         }
 
         Clear();
@@ -41,7 +50,7 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDis
     public void Clear()
     {
         _records.Clear();
-        _topics.Clear();
+        _targets.Clear();
     }
 
     public void Dispose() => _records.Dispose();

@@ -85,10 +85,26 @@ internal sealed class PartitionScope(
 
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
     {
-        var target = _lastTarget is { } last && last.Topic == topic ? last : Find(topic);
+        var target = TargetOf(topic);
         var partition = Partitioner.PartitionOf(key, target.Batches.Length);
         return target.Batches[partition] ?? target.Open(Unit.Commit, partition);
     }
+
+    public override RecordBatchBuilder ToPartition(string topic, int partition)
+    {
+        var target = TargetOf(topic);
+        if ((uint)partition >= (uint)target.Batches.Length)
+        {
+            throw new ArgumentOutOfRangeException(nameof(partition), partition,
+                $"Topic '{topic}' has the partitions 0 to {target.Batches.Length - 1}.");
+        }
+
+        return target.Batches[partition] ?? target.Open(Unit.Commit, partition);
+    }
+
+    public override int PartitionsOf(string topic) => TargetOf(topic).Batches.Length;
+
+    private Target TargetOf(string topic) => _lastTarget is { } last && last.Topic == topic ? last : Find(topic);
 
     private Target Find(string topic)
     {

@@ -11,13 +11,15 @@ internal sealed class CollectingScope : ProcessorScope, IDisposable
 
     public override TimeProvider Time => TimeProvider.System;
 
-
-
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
     {
         if (!_said.TryGetValue(topic, out var batch)) _said.Add(topic, batch = new RecordBatchBuilder());
         return batch;
     }
+
+    public override RecordBatchBuilder ToPartition(string topic, int partition) => To(topic, []);
+
+    public override int PartitionsOf(string topic) => 1;
 
     public List<Record> Said(string topic) => _said.TryGetValue(topic, out var batch) ? Records.Of(batch) : [];
 

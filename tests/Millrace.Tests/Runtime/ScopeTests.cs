@@ -71,6 +71,31 @@ public sealed class ScopeTests
     }
 
     [Fact]
+    public async Task A_record_may_be_said_to_a_partition_of_ones_choice_and_to_no_other_than_there_is()
+    {
+        await using var rig = await OpenAsync(3, "in", "out");
+        var refusals = new List<Exception?>();
+        var partitions = 0;
+        await rig.AppendAsync("in", 0, "a");
+
+        await rig.RunUntilIdleAsync(Scripted.ForEach("placed", "in", (scope, text) =>
+        {
+            partitions = scope.PartitionsOf("out");
+            for (var partition = 0; partition < partitions; partition++)
+                scope.ToPartition("out", partition).Add(0, "k"u8, Bytes($"{text}{partition}"));
+            refusals.Add(Xunit.Record.Exception(() => scope.ToPartition("out", 3)));
+            refusals.Add(Xunit.Record.Exception(() => scope.ToPartition("out", -1)));
+            refusals.Add(Xunit.Record.Exception(() => scope.PartitionsOf("nowhere")));
+        }));
+
+        Assert.Equal(3, partitions);
+        Assert.Equal(["a0", "a1", "a2"], [.. await rig.ReadAsync("out", 0), .. await rig.ReadAsync("out", 1), .. await rig.ReadAsync("out", 2)]);
+        Assert.IsType<ArgumentOutOfRangeException>(refusals[0]);
+        Assert.IsType<ArgumentOutOfRangeException>(refusals[1]);
+        Assert.Equal(FailureCodes.TopicNotFound, Assert.IsType<MillraceException>(refusals[2]).Code);
+    }
+
+    [Fact]
     public async Task A_batch_that_was_asked_for_and_left_empty_is_not_written()
     {
         await using var rig = await OpenAsync(1, "in", "out");

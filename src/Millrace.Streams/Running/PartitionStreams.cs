@@ -1,0 +1,71 @@
+using Millrace.Streams.Definition;
+
+namespace Millrace.Streams.Running;
+
+/// <summary>
+/// A stage of a topology on one partition: records go through its chains, and what operators keep becomes state before each commit. One timer
+/// of the runtime serves all that waits for the clock.
+/// </summary>
+internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
+{
+    private const string Clock = "clock";
+
+    private readonly StageRun _run;
+    private readonly ProcessorScope _scope;
+    private readonly TopologyInstance _instance;
+    private readonly DeadLetterGuard _guard;
+    private readonly StageCounts _counted;
+    private long _armedFor = long.MaxValue;
+
+    public PartitionStreams(StageRun run, ProcessorScope scope)
+    {
+        _run = run;
+        _scope = scope;
+        _guard = new DeadLetterGuard(scope, run.Condemned);
+        _instance = new TopologyInstance(run.Topology, new ScopeHost(run.Stage, run.Stages, scope));
+        _instance.Restore(new ScopeState(scope));
+        _counted = new StageCounts(run.Meter, run.Stage.Name, _instance, _guard);
+        Arm();
+        Show();
+    }
+
+    public ValueTask ProcessAsync(FetchedRecords records, CancellationToken cancellation)
+    {
+        _guard.Begin(records);
+        _instance.Sources[records.Source.Topic].Feed(records, _guard);
+        AfterCall();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation)
+    {
+        _armedFor = long.MaxValue;
+        _instance.AdvanceClock(_instance.Host.Now);
+        AfterCall();
+        return ValueTask.CompletedTask;
+    }
+
+    public void BeforeCommit() => _instance.Save(new ScopeState(_scope));
+
+    public void Dispose() => _run.Hide(_scope.Partition, this);
+
+    private void AfterCall()
+    {
+        Arm();
+        _counted.Count();
+        Show();
+    }
+
+    /// <summary>A setting that is too early costs a firing, one that is too late a result: so it only ever moves forward in firing.</summary>
+    private void Arm()
+    {
+        var due = _instance.NextDue;
+        if (due >= _armedFor) return;
+        _armedFor = due;
+        _scope.SetTimer(Clock, [], DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(due, TimeMax)));
+    }
+
+    private static long TimeMax { get; } = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
+    private void Show() => _run.Show(_scope.Partition, this, StatusView.Of(_instance));
+}

@@ -1,0 +1,43 @@
+using Millrace.Streams.Definition;
+using Millrace.Streams.Operators;
+using Millrace.Streams.States;
+
+namespace Millrace.Streams.Running;
+
+/// <summary>A stage's instance on one partition: its topics, and the runtime's clock.</summary>
+internal sealed class ScopeHost(Stage stage, IReadOnlyList<Stage> stages, ProcessorScope scope) : InstanceHost
+{
+    public override long Now => scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public override bool NeedsIdleness => stage.NeedsIdleness;
+
+    public override bool Runs(SourceDefinition source) => stage.Sources.Contains(source);
+
+    /// <summary>One partition of a topic of the application; of a topic in between all partitions of the stage that writes it.</summary>
+    public override int ChannelsOf(SourceDefinition source) =>
+        source.From is null ? 1 : scope.PartitionsOf(stages.First(other => other.Written.Contains(source)).Model);
+
+    public override Sink<T> OutputOf<T>(TopologyNode node, string output, OutputWriting<T> writing, TopologyInstance instance)
+    {
+        var one = new TopicOutput<T>(node, output, writing, scope, instance);
+        instance.Add(node, one);
+        return one;
+    }
+
+    public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance)
+    {
+        var one = new RepartitionOutput<T>($"{repartition.Source.Node.Id}-repartition", repartition, scope, instance);
+        instance.Add(repartition.Source.Node, one);
+        return one;
+    }
+}
+
+/// <summary>State in a partition's keyed state.</summary>
+internal sealed class ScopeState(ProcessorScope scope) : StateScope
+{
+    public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => scope.Put(store, key, value);
+
+    public override void Delete(string store, ReadOnlySpan<byte> key) => scope.Delete(store, key);
+
+    public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => scope.Scan(store);
+}

@@ -1,0 +1,17 @@
+namespace Millrace.Streams;
+
+/// <summary>
+/// The names under which streams measure, besides <see cref="TelemetryNames"/>, whose meter they use. All instruments carry <see
+/// cref="TelemetryNames.ConsumerGroup"/>: the stage's name. They are counted once per batch.
+/// </summary>
+public static class StreamsTelemetryNames
+{
+    /// <summary>Counter, {record}: records that were late for each of their windows.</summary>
+    public const string Late = "millrace.streams.records.late";
+
+    /// <summary>Counter, {record}: records that were left out as they have no key.</summary>
+    public const string Keyless = "millrace.streams.records.keyless";
+
+    /// <summary>Counter, {record}: records that could not be read or worked on and became dead letters.</summary>
+    public const string DeadLetters = "millrace.streams.records.dead_letters";
+}

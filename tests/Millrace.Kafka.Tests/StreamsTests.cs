@@ -1,0 +1,10 @@
+using Millrace.Contract;
+using Millrace.Streams.Contract;
+
+namespace Millrace.Kafka.Tests;
+
+/// <summary>The streams suite on the shared broker. Its records bear the times of a clock that the tests set, decades ago.</summary>
+public sealed class KafkaStreamsContract : StreamsContract
+{
+    protected override EngineHost CreateHost() => HandlerHosts.Create();
+}
