@@ -64,6 +64,33 @@ public sealed class KafkaBroker : IAsyncDisposable
         return broker;
     }
 
+    /// <summary>
+    /// Settings for a broker that tells its clients another address than its own, as that of a proxy. What brokers tell each other goes past
+    /// it, as it would between hosts: the coordinator's markers, which end transactions, are such.
+    /// </summary>
+    /// <param name="address">What clients are told.</param>
+    public static string[] Advertising(string address)
+    {
+        var between = $"127.0.0.1:{FreePorts()}";
+        return
+        [
+            $"listeners=PLAINTEXT://127.0.0.1:{{port}},BETWEEN://{between},CONTROLLER://127.0.0.1:{{controller}}",
+            $"advertised.listeners=PLAINTEXT://{address},BETWEEN://{between}",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name=BETWEEN",
+        ];
+    }
+
+    /// <summary>
+    /// Transactions that a partition holds open and no coordinator knows of, a line each: readers of committed records wait there for ever.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> FindHangingAsync()
+    {
+        var found = await ToolAsync("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", Address, "find-hanging", "--broker-id", "1",
+            "--max-transaction-timeout", "0");
+        return [.. found.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)];
+    }
+
     /// <summary>A program that is killed disposes nothing: a shell that outlives it ends the broker and removes its data.</summary>
     private static void Watch(string directory)
     {

@@ -67,7 +67,7 @@ public sealed class TransactionTests : EngineRig
     {
         Assert.SkipUnless(KafkaBroker.CanStart, KafkaBroker.WhyAbsent);
         await using var proxy = new MutingProxy();
-        await using var broker = await KafkaBroker.StartAsync($"advertised.listeners=PLAINTEXT://{proxy.Address}");
+        await using var broker = await KafkaBroker.StartAsync(KafkaBroker.Advertising(proxy.Address));
         proxy.Target(broker.Port);
         var engine = await OpenAsync(options => options with
         {

@@ -47,7 +47,7 @@ internal sealed class AccountsRun : IAsyncDisposable
             "group.min.session.timeout.ms=1000", "log.segment.bytes=1048576", "log.cleaner.min.cleanable.ratio=0.1",
             "log.cleaner.backoff.ms=1000", "log.retention.check.interval.ms=300000",
         ];
-        if (proxy is not null) settings.Add($"advertised.listeners=PLAINTEXT://{proxy.Address}");
+        if (proxy is not null) settings.AddRange(KafkaBroker.Advertising(proxy.Address));
         var broker = await KafkaBroker.StartAsync([.. settings]);
         proxy?.Target(broker.Port);
         var run = new AccountsRun(options, broker, proxy?.Address ?? broker.Address) { Session = session };

@@ -50,7 +50,7 @@ internal sealed class SpreadProof(CrashOptions options)
         var time = TimeSpan.FromMinutes(options.Minutes ?? 10);
         await using var proxy = new CuttingProxy(options.Seed);
         await using var broker = await KafkaBroker.StartAsync(
-            "group.min.session.timeout.ms=1000", $"advertised.listeners=PLAINTEXT://{proxy.Address}");
+            ["group.min.session.timeout.ms=1000", .. KafkaBroker.Advertising(proxy.Address)]);
         proxy.Target(broker.Port);
         Console.WriteLine(
             $"{Proof}: {time.TotalMinutes:0.#} minutes, seed {options.Seed}, broker {broker.Address} behind {proxy.Address}, data {_data}");
@@ -69,7 +69,16 @@ internal sealed class SpreadProof(CrashOptions options)
         await DisturbAsync(broker, proxy, processes, load, time, cancellation);
 
         var since = Stopwatch.GetTimestamp();
-        await processes.WaitUntilReadyAsync(StartMax, cancellation);
+        try
+        {
+            await processes.WaitUntilReadyAsync(StartMax, cancellation);
+        }
+        catch (InvalidOperationException)
+        {
+            await TellAsync(broker);
+            throw;
+        }
+
         await stop.CancelAsync();
         await running;
         var findings = new List<ShopFindings>();
@@ -83,6 +92,16 @@ internal sealed class SpreadProof(CrashOptions options)
         var topics = new TopicsCheck(proxy.Address, load);
         await topics.RunAsync(cancellation);
         return await ReportAsync(broker, proxy, load, findings, topics);
+    }
+
+    /// <summary>
+    /// What keeps readers of committed records waiting for ever, if that is why nobody is ready; and where everything can be looked at.
+    /// </summary>
+    private async Task TellAsync(KafkaBroker broker)
+    {
+        foreach (var line in await broker.FindHangingAsync())
+            Console.WriteLine($"{Proof}: a transaction that the broker's coordinator ended, and left open in its partition: {line}");
+        Console.WriteLine($"{Proof}: the processes' data is in {_data}, the broker's in {await broker.KeepAsync()}");
     }
 
     private async Task DisturbAsync(
