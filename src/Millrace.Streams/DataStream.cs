@@ -22,12 +22,15 @@ public sealed class DataStream<T>
 
     internal TopologyNode Node { get; }
 
+    /// <summary>How records are keyed in an output that says nothing of keys: windows' results by theirs.</summary>
+    internal KeyWriter<T>? DefaultKey { get; init; }
+
     /// <summary>Only the records for which the condition holds.</summary>
     /// <param name="condition">The condition.</param>
     public DataStream<T> Where(Func<T, bool> condition)
     {
         ArgumentNullException.ThrowIfNull(condition);
-        return Then<T>("where", "", (_, output) => new WhereOperator<T>(condition, output));
+        return Then<T>("where", "", (_, output) => new WhereOperator<T>(condition, output), DefaultKey);
     }
 
     /// <summary>Each record made into another.</summary>
@@ -56,7 +59,7 @@ public sealed class DataStream<T>
         ArgumentNullException.ThrowIfNull(other);
         if (other.Topology != Topology)
             throw new ArgumentException($"The other stream belongs to topology '{other.Topology.Name}'.", nameof(other));
-        var joint = new Joint<T>(new DataStream<T>(Topology, Topology.Add("union", "", Node, other.Node)));
+        var joint = new Joint<T>(new DataStream<T>(Topology, Topology.Add("union", "", Node, other.Node)) { DefaultKey = DefaultKey });
         _consumers.Add(joint.Feed());
         other._consumers.Add(joint.Feed());
         return joint.Stream;
@@ -68,14 +71,16 @@ public sealed class DataStream<T>
     public DataStream<T> Split(OutputTag<T> aside, Func<T, bool> condition)
     {
         ArgumentNullException.ThrowIfNull(condition);
-        var stream = new DataStream<T>(Topology, Topology.Add("split", aside?.Name ?? "", Node));
+        var stream = new DataStream<T>(Topology, Topology.Add("split", aside?.Name ?? "", Node)) { DefaultKey = DefaultKey };
         var feed = Topology.Side(aside!).Feed(stream.Node);
         _consumers.Add(instance => new SplitOperator<T>(condition, feed(instance), stream.Build(instance)));
         return stream;
     }
 
     /// <summary>
-    /// The stream by key: what follows keeps its state per key. Records of a key are to be in one partition of the source.
+    /// The stream by key: what follows keeps its state per key, so the records of a key have to be in one partition. A stream that comes from
+    /// its sources by operators that leave the key is taken to be so: topics are partitioned by the key, or by a part of it. Behind an
+    /// operator that works per key the key is another one, and the records go through a topic, <c>TOPOLOGY-N-repartition</c>.
     /// </summary>
     /// <typeparam name="TKey">The key's type; it has value equality that does not change.</typeparam>
     /// <param name="selector">
@@ -83,21 +88,31 @@ public sealed class DataStream<T>
     /// </param>
     /// <param name="codec">How keys become bytes of state; <see cref="StateCodecs.Default"/> when null.</param>
     /// <param name="keyless">Where records without a key go; nowhere when null.</param>
-    public KeyedStream<TKey, T> KeyBy<TKey>(Func<T, TKey> selector, StateCodec<TKey>? codec = null, OutputTag<T>? keyless = null)
+    /// <param name="partitioning">Whether records go through a topic; when it is needed, by default.</param>
+    /// <param name="through">How they travel there; <see cref="StateCodecs.Default"/> when null.</param>
+    public KeyedStream<TKey, T> KeyBy<TKey>(
+        Func<T, TKey> selector, StateCodec<TKey>? codec = null, OutputTag<T>? keyless = null,
+        Partitioning partitioning = Partitioning.Auto, StateCodec<T>? through = null)
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(selector);
-        return new KeyedStream<TKey, T>(this, new Keying<TKey, T>(selector, codec ?? StateCodecs.Default<TKey>(), keyless));
+        if (!Enum.IsDefined(partitioning))
+            throw new ArgumentOutOfRangeException(nameof(partitioning), partitioning, "There is no such partitioning.");
+        var keying = new Keying<TKey, T>(selector, codec ?? StateCodecs.Default<TKey>(), keyless);
+        var isMoved = partitioning == Partitioning.ThroughTopic || partitioning == Partitioning.Auto && Node.IsKeyed;
+        return new KeyedStream<TKey, T>(isMoved ? Move(keying, through ?? StateCodecs.Default<T>()) : this, keying);
     }
 
     /// <summary>The records become an output of the topology.</summary>
     /// <param name="output">Its name, as of a topic; a topology has it once.</param>
+    /// <param name="options">How values become records; the defaults when null.</param>
     /// <exception cref="ArgumentException">The name is not that of a topic, or there is such an output already.</exception>
-    public void To(string output)
+    public void To(string output, OutputOptions<T>? options = null)
     {
         Topology.AddOutput(output);
-        Topology.Add("output", output, Node);
-        _consumers.Add(instance => instance.Outputs.Of<T>(output));
+        var node = Topology.Add("output", output, Node);
+        var writing = new OutputWriting<T>(options ?? new OutputOptions<T>(), DefaultKey);
+        _consumers.Add(instance => instance.Host.OutputOf(node, output, writing, instance));
     }
 
     /// <summary>The records go to a sink. Each instance of the topology has its own.</summary>
@@ -109,13 +124,43 @@ public sealed class DataStream<T>
         _consumers.Add(_ => sink());
     }
 
-    internal DataStream<TOut> Then<TOut>(string kind, string detail, Func<TopologyInstance, Sink<TOut>, Sink<T>> build) =>
-        Then<TOut>(kind, detail, (instance, _, output) => build(instance, output));
-
-    internal DataStream<TOut> Then<TOut>(string kind, string detail, Func<TopologyInstance, TopologyNode, Sink<TOut>, Sink<T>> build)
+    internal DataStream<TOut> Then<TOut>(
+        string kind, string detail, Func<TopologyInstance, Sink<TOut>, Sink<T>> build, KeyWriter<TOut>? key = null)
     {
-        var stream = new DataStream<TOut>(Topology, Topology.Add(kind, detail, Node));
+        var stream = new DataStream<TOut>(Topology, Topology.Add(kind, detail, Node)) { DefaultKey = key };
+        _consumers.Add(instance => build(instance, stream.Build(instance)));
+        return stream;
+    }
+
+    /// <summary>An operator that works per key.</summary>
+    internal DataStream<TOut> ThenKeyed<TOut>(
+        string kind, string detail, KeyWriter<TOut>? key, Func<TopologyInstance, TopologyNode, Sink<TOut>, Sink<T>> build)
+    {
+        var stream = new DataStream<TOut>(Topology, Topology.Add(kind, detail, NodeRole.Keyed, Node)) { DefaultKey = key };
         _consumers.Add(instance => build(instance, stream.Node, stream.Build(instance)));
+        return stream;
+    }
+
+    /// <summary>One more reader of this stream, which is part of an operator that reads several.</summary>
+    internal void FeedTo(Func<TopologyInstance, Sink<T>> build) => _consumers.Add(build);
+
+    /// <summary>The stream behind a topic, where records are in the partition of their key. A record without one stays where it is.</summary>
+    private DataStream<T> Move<TKey>(Keying<TKey, T> keying, StateCodec<T> codec)
+        where TKey : notnull
+    {
+        var topic = $"{Topology.Name}-{Topology.Nodes.Count}-repartition";
+        var stream = new DataStream<T>(Topology, Topology.Add("repartition", topic, NodeRole.Source, Node)) { DefaultKey = DefaultKey };
+        Repartition<T>? repartition = null;
+        var source = new SourceDefinition(topic, stream.Node, Node, (definition, instance) =>
+            instance.Add(definition, new RepartitionSource<T>(repartition!, instance, stream.Build(instance))));
+        repartition = new Repartition<T>(source, (value, output) =>
+        {
+            if (keying.Selector(value) is not { } key) return false;
+            keying.Codec.Write(key, output);
+            return true;
+        }, codec);
+        Topology.AddSource(source);
+        _consumers.Add(instance => instance.Host.RepartitionOf(repartition, instance));
         return stream;
     }
 

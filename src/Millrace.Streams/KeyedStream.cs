@@ -99,14 +99,20 @@ public sealed class WindowedStream<TKey, T>
         var work = new WindowWork<TKey, T, TAccumulator, TOut>(
             _keying, _settings, aggregate, codec ?? StateCodecs.Default<TAccumulator>());
         var sides = new SideFeeds<T>(_stream.Topology);
-        var stream = _stream.Then<Windowed<TKey, TOut>>("window", _settings.ToString(), (instance, node, output) =>
+        var codecOfKeys = _keying.Codec;
+        KeyWriter<Windowed<TKey, TOut>> writeKey = (result, keyBytes) =>
         {
-            var late = sides.Sink(_settings.LateTag, instance);
-            var keyless = sides.Sink(_keying.Keyless, instance);
+            RecordCodecs.WriteKey(result.Key, codecOfKeys, keyBytes);
+            return true;
+        };
+        var stream = _stream.ThenKeyed("window", _settings.ToString(), writeKey, (instance, node, output) =>
+        {
+            var sinks = new WindowSinks<TKey, T, TOut>(
+                instance, sides.Sink(_settings.LateTag, instance), sides.Sink(_keying.Keyless, instance), output);
             var store = $"{node.Id}-window";
             WindowingOperator<TKey, T, TAccumulator, TOut> one = _settings.Windows is Session
-                ? new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, late, keyless, output)
-                : new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, late, keyless, output);
+                ? new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks)
+                : new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks);
             instance.Add(node, one);
             return one;
         });

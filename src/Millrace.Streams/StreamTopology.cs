@@ -21,6 +21,40 @@ public sealed record SourceOptions<T>
 
     /// <summary>After what time without a record a partition is idle and not waited for; 30 seconds by default, null for never.</summary>
     public TimeSpan? IdleAfter { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How the topic's records become values; <see cref="RecordCodecs.Default"/> when null. The test driver needs none.</summary>
+    public RecordCodec<T>? Codec { get; init; }
+}
+
+/// <summary>How an output's values become records. Immutable.</summary>
+/// <typeparam name="T">The records' type.</typeparam>
+public sealed record OutputOptions<T>
+{
+    /// <summary>
+    /// A record's key, which places it; null for none. By default a window's result has its key, as text, and what is no window's result has
+    /// none. A record without a key goes to the partition whose number is that of the one that it comes from, counted on from 0 where the
+    /// topic has fewer.
+    /// </summary>
+    public Func<T, string?>? Key { get; init; }
+
+    /// <summary>How values become records; <see cref="RecordCodecs.Default"/> when null. The test driver needs none.</summary>
+    public RecordCodec<T>? Codec { get; init; }
+}
+
+/// <summary>Whether keying a stream moves its records between partitions.</summary>
+public enum Partitioning
+{
+    /// <summary>
+    /// In place where the stream comes from its sources by operators that leave the key; through a topic behind an operator that works per
+    /// key, since the new key is another one. The default.
+    /// </summary>
+    Auto = 0,
+
+    /// <summary>In place: all records of a key are in one partition already.</summary>
+    InPlace = 1,
+
+    /// <summary>Through a topic of the topology's own, by the key.</summary>
+    ThroughTopic = 2,
 }
 
 /// <summary>The name of a side output, and the type of what it takes.</summary>
@@ -35,7 +69,7 @@ public sealed record OutputTag<T>(string Name);
 public sealed class StreamTopology
 {
     private readonly List<TopologyNode> _nodes = [];
-    private readonly Dictionary<string, Action<TopologyInstance>> _sources = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SourceDefinition> _sources = new(StringComparer.Ordinal);
     private readonly HashSet<string> _outputs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, object> _sides = new(StringComparer.Ordinal);
 
@@ -53,6 +87,9 @@ public sealed class StreamTopology
 
     internal IReadOnlyList<TopologyNode> Nodes => _nodes;
 
+    /// <summary>Sources and the topics in between, in the order of definition.</summary>
+    internal IReadOnlyCollection<SourceDefinition> Sources => _sources.Values;
+
     /// <summary>A stream of a source's records.</summary>
     /// <typeparam name="T">The records' type.</typeparam>
     /// <param name="source">The source's name; a topology has it once.</param>
@@ -69,13 +106,12 @@ public sealed class StreamTopology
                 $"Source '{source}' has an out-of-orderness of {options.OutOfOrderness}; it is zero or more.", nameof(options));
         if (options.IdleAfter <= TimeSpan.Zero)
             throw new ArgumentException($"Source '{source}' is idle after {options.IdleAfter}; it is more than zero.", nameof(options));
-        var stream = new DataStream<T>(this, Add("source", source));
-        var store = $"{stream.Node.Id}-source";
-        _sources.Add(source, instance =>
+        var stream = new DataStream<T>(this, Add("source", source, NodeRole.Source));
+        AddSource(new SourceDefinition(source, stream.Node, null, (definition, instance) =>
         {
             var output = stream.Build(instance);
-            instance.Add(source, new SourceOperator<T>(store, options, instance, output));
-        });
+            instance.Add(definition, new SourceOperator<T>(options, definition, instance, output));
+        }));
         return stream;
     }
 
@@ -93,12 +129,16 @@ public sealed class StreamTopology
     /// <summary>The topology as a Mermaid flowchart.</summary>
     public string DescribeMermaid() => TopologyText.Mermaid(this);
 
-    internal TopologyNode Add(string kind, string detail, params TopologyNode[] inputs)
+    internal TopologyNode Add(string kind, string detail, params TopologyNode[] inputs) => Add(kind, detail, NodeRole.Keeping, inputs);
+
+    internal TopologyNode Add(string kind, string detail, NodeRole role, params TopologyNode[] inputs)
     {
-        var node = new TopologyNode(_nodes.Count, kind, detail, [.. inputs]);
+        var node = new TopologyNode(_nodes.Count, kind, detail, role, [.. inputs]);
         _nodes.Add(node);
         return node;
     }
+
+    internal void AddSource(SourceDefinition source) => _sources.Add(source.Name, source);
 
     internal void AddOutput(string output)
     {
@@ -123,7 +163,7 @@ public sealed class StreamTopology
 
     internal void Build(TopologyInstance instance)
     {
-        foreach (var source in _sources.Values) source(instance);
+        foreach (var source in _sources.Values.Where(instance.Host.Runs)) source.Build(source, instance);
     }
 
     private static void DemandName(string what, string name, string parameter)

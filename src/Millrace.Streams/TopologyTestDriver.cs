@@ -1,5 +1,6 @@
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
+using Millrace.Streams.Running;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams;
@@ -10,34 +11,6 @@ namespace Millrace.Streams;
 /// <param name="Timestamp">Milliseconds since 1970-01-01T00:00:00Z.</param>
 public readonly record struct Timed<T>(T Value, long Timestamp);
 
-/// <summary>What an operator that keeps state, or joins streams, has done in this driver, and what it has.</summary>
-public sealed record OperatorStatus
-{
-    /// <summary>The operator as <see cref="StreamTopology.Describe"/> writes it.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Records in, late ones included.</summary>
-    public required long RecordsIn { get; init; }
-
-    /// <summary>Records that were late for each of their windows.</summary>
-    public required long RecordsLate { get; init; }
-
-    /// <summary>Pairs of a record and a window for which it was late; more than late records when windows overlap.</summary>
-    public required long WindowsLate { get; init; }
-
-    /// <summary>Records that were dropped because their key is null.</summary>
-    public required long RecordsKeyless { get; init; }
-
-    /// <summary>Records that are in no window, as between windows that leave gaps, or on no day of a calendar.</summary>
-    public required long RecordsInNoWindow { get; init; }
-
-    /// <summary>Entries of state now: keys in windows.</summary>
-    public required int StateEntries { get; init; }
-
-    /// <summary>The operator's watermark; <see cref="long.MinValue"/> before the first.</summary>
-    public required long Watermark { get; init; }
-}
-
 /// <summary>
 /// Runs a topology without an engine: each call does its whole work before it returns, and time moves only when it is told to. All
 /// partitions of the sources go through one instance of the topology. Not thread safe.
@@ -47,8 +20,7 @@ public sealed class TopologyTestDriver
     private readonly StreamTopology _topology;
     private readonly MemoryState _state;
     private readonly TopologyInstance _instance;
-    private readonly CollectedOutputs _outputs = new();
-    private long _now;
+    private readonly DriverHost _host;
 
     /// <summary>Starts a topology.</summary>
     /// <param name="topology">The topology.</param>
@@ -65,13 +37,13 @@ public sealed class TopologyTestDriver
         ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
         _topology = topology;
         _state = snapshot is null ? new MemoryState() : MemoryState.Read(snapshot, topology.Name);
-        _instance = new TopologyInstance(topology, partitions, () => _now, _outputs);
+        _host = new DriverHost(partitions);
+        _instance = new TopologyInstance(topology, _host);
         _instance.Restore(_state);
     }
 
-    /// <summary>The operators that keep state or join streams, in the order in which they were made.</summary>
-    public IReadOnlyList<OperatorStatus> Operators =>
-        [.. _instance.Operators.OrderBy(one => one.Node.Id).Select(one => Status(one.Node, one.Operator))];
+    /// <summary>The operators that read, keep state or join streams, in the order in which they were defined.</summary>
+    public IReadOnlyList<OperatorStatus> Operators => StatusView.Of(_instance);
 
     /// <summary>Entries of state of all operators now.</summary>
     public int StateEntries => _instance.Operators.Sum(one => one.Operator.Entries);
@@ -113,15 +85,15 @@ public sealed class TopologyTestDriver
     public void AdvanceProcessingTime(TimeSpan time)
     {
         if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(time), time, "Processing time does not go back.");
-        _now += EventTime.Milliseconds(time);
-        foreach (var source in _instance.Sources.Values) source.FindIdle(_now);
+        _host.Move(EventTime.Milliseconds(time));
+        _instance.AdvanceClock(_host.Now);
     }
 
     /// <summary>Takes what an output has said since the last time.</summary>
     /// <typeparam name="T">The output's type of records.</typeparam>
     /// <param name="output">The output's name.</param>
     /// <exception cref="ArgumentException">There is no such output, or its records are of another type.</exception>
-    public IReadOnlyList<Timed<T>> Read<T>(string output) => _outputs.Take<T>(output, isSide: false);
+    public IReadOnlyList<Timed<T>> Read<T>(string output) => _host.Take<T>(output, isSide: false);
 
     /// <summary>Takes what a side output has said since the last time.</summary>
     /// <typeparam name="T">The side output's type of records.</typeparam>
@@ -130,7 +102,7 @@ public sealed class TopologyTestDriver
     public IReadOnlyList<Timed<T>> Read<T>(OutputTag<T> tag)
     {
         ArgumentNullException.ThrowIfNull(tag);
-        return _outputs.Take<T>(tag.Name, isSide: true);
+        return _host.Take<T>(tag.Name, isSide: true);
     }
 
     /// <summary>
@@ -143,35 +115,37 @@ public sealed class TopologyTestDriver
         return _state.Write(_topology.Name);
     }
 
-    private static OperatorStatus Status(TopologyNode node, IStatefulOperator one) => new()
-    {
-        Name = $"{node.Id}: {node.Title}",
-        RecordsIn = one.Counts.In,
-        RecordsLate = one.Counts.Late,
-        WindowsLate = one.Counts.LateWindows,
-        RecordsKeyless = one.Counts.Keyless,
-        RecordsInNoWindow = one.Counts.Unassigned,
-        StateEntries = one.Entries,
-        Watermark = one.Watermark,
-    };
-
     private SourceOperator Source(string source, int partition)
     {
         if (!_instance.Sources.TryGetValue(source, out var one))
             throw new ArgumentException($"Topology '{_topology.Name}' has no source '{source}'.", nameof(source));
-        if (partition < 0 || partition >= _instance.Partitions)
+        if (partition < 0 || partition >= _host.Partitions)
             throw new ArgumentException(
-                $"Source '{source}' has partitions 0 to {_instance.Partitions - 1}, not {partition}.", nameof(partition));
+                $"Source '{source}' has partitions 0 to {_host.Partitions - 1}, not {partition}.", nameof(partition));
         return one;
     }
 
-    private sealed class CollectedOutputs : OutputSinks
+    /// <summary>All partitions of each source in one instance; a topic in between is passed straight on.</summary>
+    private sealed class DriverHost(int partitions) : InstanceHost
     {
         private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
+        private long _now;
 
-        public override Sink<T> Of<T>(string output) => Add<T>((false, output));
+        public int Partitions => partitions;
 
-        public override Sink<T>? OfSide<T>(string tag) => Add<T>((true, tag));
+        public override long Now => _now;
+
+        public void Move(long milliseconds) => _now += milliseconds;
+
+        public override int ChannelsOf(SourceDefinition source) => partitions;
+
+        public override Sink<T> OutputOf<T>(TopologyNode node, string output, OutputWriting<T> writing, TopologyInstance instance) =>
+            Add<T>((false, output));
+
+        public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance) =>
+            new DirectRepartition<T>(repartition.Source.Name, instance);
+
+        public override Sink<T>? TapOf<T>(string tag) => Add<T>((true, tag));
 
         public Timed<T>[] Take<T>(string name, bool isSide)
         {

@@ -62,6 +62,13 @@ public sealed class MillraceBuilder
     public MillraceBuilder AddProcessor(Func<IServiceProvider, Processor> make)
     {
         ArgumentNullException.ThrowIfNull(make);
+        return AddProcessors(services => [make(services)]);
+    }
+
+    /// <summary>Processors to run that belong together. The function is called once, when the engine is open and the topics are there.</summary>
+    public MillraceBuilder AddProcessors(Func<IServiceProvider, IReadOnlyList<Processor>> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
         _plan.Processors.Add(make);
         return this;
     }

@@ -24,7 +24,7 @@ public sealed class WindowTests
         Assert.Empty(driver.Results());
         driver.Watermark(3999);
         Assert.Equal(["k2-1@3999"], driver.Results());
-        Assert.Equal(1, driver.Operators[0].RecordsLate);
+        Assert.Equal(1, driver.Operators[1].RecordsLate);
         Assert.Equal(0, driver.StateEntries);
     }
 
@@ -91,8 +91,8 @@ public sealed class WindowTests
                 "[105, 115)+105+106"],
             Listed(driver));
         // Kafka Streams counts seven for [0, 10). Here windows before 0 exist as well, and records 0 to 4 are late for [-5, 5), too.
-        Assert.Equal(7 + 5, driver.Operators[0].WindowsLate);
-        Assert.Equal(5, driver.Operators[0].RecordsLate);
+        Assert.Equal(7 + 5, driver.Operators[1].WindowsLate);
+        Assert.Equal(5, driver.Operators[1].RecordsLate);
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class WindowTests
         var driver = Graced(Trigger.OnUpdate);
 
         Assert.Equal(["k-1 [0, 2)", "k-2 [0, 2)", "k-1 [2, 4)", "k-3 [0, 2)", "k-4 [0, 2)", "k-1 [4, 6)"], driver.Windows());
-        Assert.Equal(1, driver.Operators[0].RecordsLate);
+        Assert.Equal(1, driver.Operators[1].RecordsLate);
     }
 
     [Fact]

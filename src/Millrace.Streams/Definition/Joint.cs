@@ -38,6 +38,6 @@ internal sealed class SideStream<T>(string tag, DataStream<T> stream) : Joint<T>
     protected override Sink<T> Output(TopologyInstance instance)
     {
         var inner = base.Output(instance);
-        return instance.Outputs.OfSide<T>(tag) is { } tap ? new FanOut<T>([tap, inner]) : inner;
+        return instance.Host.TapOf<T>(tag) is { } tap ? new FanOut<T>([tap, inner]) : inner;
     }
 }

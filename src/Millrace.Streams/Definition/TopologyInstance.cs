@@ -3,44 +3,84 @@ using Millrace.Streams.States;
 
 namespace Millrace.Streams.Definition;
 
-/// <summary>Where an instance's outputs go.</summary>
-internal abstract class OutputSinks
+/// <summary>What an instance of a topology runs in: what it reads and writes, and its clock.</summary>
+internal abstract class InstanceHost
 {
-    public abstract Sink<T> Of<T>(string output);
+    /// <summary>The processing time in milliseconds.</summary>
+    public abstract long Now { get; }
+
+    /// <summary>Whether it matters that a partition is idle.</summary>
+    public virtual bool NeedsIdleness => true;
+
+    /// <summary>Whether the instance has that source and what follows it.</summary>
+    public virtual bool Runs(SourceDefinition source) => true;
+
+    /// <summary>How many channels, each with a watermark of its own, a source of the application has.</summary>
+    public abstract int ChannelsOf(SourceDefinition source);
+
+    /// <summary>Where an output's records go.</summary>
+    public abstract Sink<T> OutputOf<T>(TopologyNode node, string output, OutputWriting<T> writing, TopologyInstance instance);
+
+    /// <summary>Where records go that are to be moved to the partition of their key.</summary>
+    public abstract Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance);
 
     /// <summary>Who wants to read a side output besides the topology; null for nobody.</summary>
-    public abstract Sink<T>? OfSide<T>(string tag);
+    public virtual Sink<T>? TapOf<T>(string tag) => null;
 }
 
-/// <summary>A topology that runs: its chains of operators with their state. Not thread safe.</summary>
+/// <summary>How an output writes: what was asked for, and the key of records for which nothing was.</summary>
+internal sealed record OutputWriting<T>(OutputOptions<T> Options, KeyWriter<T>? Key);
+
+/// <summary>Writes a record's key; false when it has none.</summary>
+internal delegate bool KeyWriter<in T>(T value, System.Buffers.ArrayBufferWriter<byte> output);
+
+/// <summary>A topology, or a stage of it, that runs: its chains of operators with their state. Not thread safe.</summary>
 internal sealed class TopologyInstance
 {
     private readonly Dictionary<int, object> _once = [];
     private readonly Dictionary<string, SourceOperator> _sources = new(StringComparer.Ordinal);
     private readonly List<(TopologyNode Node, IStatefulOperator Operator)> _operators = [];
+    private readonly List<IClockedOperator> _clocked = [];
 
-    public TopologyInstance(StreamTopology topology, int partitions, Func<long> now, OutputSinks outputs)
+    public TopologyInstance(StreamTopology topology, InstanceHost host)
     {
-        Partitions = partitions;
-        Now = now;
-        Outputs = outputs;
+        Host = host;
         topology.Build(this);
     }
 
-    public int Partitions { get; }
+    public InstanceHost Host { get; }
 
-    /// <summary>The processing time in milliseconds.</summary>
-    public Func<long> Now { get; }
-
-    public OutputSinks Outputs { get; }
+    /// <summary>
+    /// Whether anything was kept or said since the record in hand came: then the record cannot be left out as if it had never come.
+    /// </summary>
+    public bool HasActed { get; set; }
 
     public IEnumerable<(TopologyNode Node, IStatefulOperator Operator)> Operators => _operators;
 
     public IReadOnlyDictionary<string, SourceOperator> Sources => _sources;
 
-    public void Add(TopologyNode node, IStatefulOperator one) => _operators.Add((node, one));
+    /// <summary>When the clock is waited for next; the end of time when it is not.</summary>
+    public long NextDue
+    {
+        get
+        {
+            var next = long.MaxValue;
+            foreach (var one in _clocked) next = Math.Min(next, one.NextDue);
+            return next;
+        }
+    }
 
-    public void Add(string source, SourceOperator one) => _sources.Add(source, one);
+    public void Add(TopologyNode node, IStatefulOperator one)
+    {
+        _operators.Add((node, one));
+        if (one is IClockedOperator clocked) _clocked.Add(clocked);
+    }
+
+    public void Add(SourceDefinition source, SourceOperator one)
+    {
+        _sources.Add(source.Name, one);
+        Add(source.Node, one);
+    }
 
     public TPart Once<TPart>(TopologyNode node, Func<TPart> make)
         where TPart : class
@@ -51,16 +91,20 @@ internal sealed class TopologyInstance
         return made;
     }
 
+    /// <summary>Processing time has come to a moment: what waits for it is done, source by source and operator by operator.</summary>
+    public void AdvanceClock(long now)
+    {
+        foreach (var one in _clocked) one.AdvanceClock(now);
+    }
+
     public void Restore(StateScope scope)
     {
         foreach (var (_, one) in _operators) one.Restore(scope);
-        foreach (var source in _sources.Values) source.Restore(scope);
     }
 
     /// <summary>Writes what changed since the last time.</summary>
     public void Save(StateScope scope)
     {
         foreach (var (_, one) in _operators) one.Save(scope);
-        foreach (var source in _sources.Values) source.Save(scope);
     }
 }

@@ -3,10 +3,26 @@ using System.Text;
 
 namespace Millrace.Streams.Definition;
 
+/// <summary>What an operator does to the keys of what it is given.</summary>
+internal enum NodeRole
+{
+    /// <summary>It leaves the key.</summary>
+    Keeping = 0,
+
+    /// <summary>It begins streams: what is read from a topic, by the topic's key.</summary>
+    Source = 1,
+
+    /// <summary>It works per key: what comes out may be anything.</summary>
+    Keyed = 2,
+}
+
 /// <summary>An operator as it is described. Side outputs learn their inputs while the topology is defined.</summary>
-internal sealed record TopologyNode(int Id, string Kind, string Detail, List<TopologyNode> Inputs)
+internal sealed record TopologyNode(int Id, string Kind, string Detail, NodeRole Role, List<TopologyNode> Inputs)
 {
     public string Title => Detail.Length == 0 ? Kind : $"{Kind} {Detail}";
+
+    /// <summary>Whether records may lie in another partition than that of their source's key.</summary>
+    public bool IsKeyed => Role == NodeRole.Keyed || Role == NodeRole.Keeping && Inputs.Exists(input => input.IsKeyed);
 }
 
 internal static class TopologyText

@@ -23,6 +23,10 @@ internal sealed record WindowSettings<T>(WindowAssigner Windows)
 internal sealed record WindowWork<TKey, T, TAccumulator, TOut>(
     Keying<TKey, T> Keying, WindowSettings<T> Settings, IAggregate<T, TAccumulator, TOut> Aggregate, StateCodec<TAccumulator> Codec);
 
+/// <summary>Where a window operator's records go, and the instance that it is in.</summary>
+internal sealed record WindowSinks<TKey, T, TOut>(
+    TopologyInstance Instance, Sink<T>? Late, Sink<T>? Keyless, Sink<Windowed<TKey, TOut>> Output);
+
 /// <summary>The side outputs of one operator.</summary>
 internal sealed class SideFeeds<T>(StreamTopology topology)
 {

@@ -34,6 +34,14 @@ internal sealed class Channels<T>(string store, int count, Sink<T> output)
         ShowIdle();
     }
 
+    public ChannelStatus[] Show(string what)
+    {
+        var shown = new ChannelStatus[count];
+        for (var channel = 0; channel < count; channel++)
+            shown[channel] = new ChannelStatus($"{what} {channel}", Combiner.WatermarkOf(channel), !Combiner.IsActive(channel));
+        return shown;
+    }
+
     public void Save(StateScope scope)
     {
         _head.Save(scope, Combiner.Current);
@@ -103,6 +111,8 @@ internal sealed class JointOperator<T>(string store, int feeds, Sink<T> output) 
 
     private Sink<T> Output => output;
 
+    public ChannelStatus[] ShowChannels() => _channels.Show("input");
+
     public Sink<T> Input(int feed) => new Feed(this, feed);
 
     public void Save(StateScope scope) => _channels.Save(scope);
@@ -116,6 +126,7 @@ internal sealed class JointOperator<T>(string store, int feeds, Sink<T> output) 
         public override void Push(T value, long timestamp)
         {
             joint.Counts.In++;
+            joint.Counts.Out++;
             _output.Push(value, timestamp);
         }
 

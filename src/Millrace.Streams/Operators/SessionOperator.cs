@@ -8,8 +8,8 @@ namespace Millrace.Streams.Operators;
 /// touches no heap.
 /// </summary>
 internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
-    string store, WindowWork<TKey, T, TAccumulator, TOut> work, Sink<T>? late, Sink<T>? keyless, Sink<Windowed<TKey, TOut>> output)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, late, keyless, output)
+    string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
+    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 3;
@@ -23,6 +23,8 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
     private int _entries;
 
     public override int Entries => _entries;
+
+    public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
 
     protected override bool Add(TKey key, T value, long timestamp)
     {

@@ -1,87 +1,154 @@
 using Millrace.Streams.Definition;
+using Millrace.Streams.Running;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Operators;
 
-/// <summary>What feeds a source's records into its chain, partition by partition.</summary>
-internal abstract class SourceOperator
+/// <summary>What feeds a source's records into its chain.</summary>
+internal abstract class SourceOperator : IStatefulOperator, IClockedOperator
 {
+    public OperatorCounts Counts { get; } = new();
+
+    public int Entries => 0;
+
+    public abstract long Watermark { get; }
+
+    /// <summary>When a partition that stays silent becomes idle; the end of time when none does.</summary>
+    public abstract long NextDue { get; }
+
+    /// <summary>Feeds records as they were read; those that cannot be read or worked on go to dead letters.</summary>
+    public abstract void Feed(FetchedRecords records, DeadLetterGuard guard);
+
     /// <summary>Takes a watermark that was given, not generated.</summary>
-    public abstract void Advance(int partition, long watermark);
+    public abstract void Advance(int channel, long watermark);
 
-    public abstract void SetIdle(int partition);
+    public abstract void SetIdle(int channel);
 
-    /// <summary>Processing time has moved: partitions that were silent for too long are idle.</summary>
-    public abstract void FindIdle(long now);
+    /// <summary>Channels that were silent for too long are idle.</summary>
+    public abstract void AdvanceClock(long now);
+
+    public abstract ChannelStatus[] ShowChannels();
 
     public abstract void Restore(StateScope scope);
 
     public abstract void Save(StateScope scope);
 }
 
-/// <inheritdoc/>
+/// <summary>A topic of the application: its partitions are channels, each of which has its watermark by the event times of its records.</summary>
 internal sealed class SourceOperator<T> : SourceOperator
 {
     private readonly SourceOptions<T> _options;
+    private readonly Func<T, long, long>? _assign;
     private readonly Sink<T> _output;
-    private readonly Func<long> _now;
+    private readonly TopologyInstance _instance;
     private readonly Channels<T> _channels;
     private readonly BoundedOutOfOrderness[]? _generators;
     private readonly long[] _heard;
     private readonly long? _idleAfter;
+    private RecordCodec<T>? _codec;
 
-    public SourceOperator(string store, SourceOptions<T> options, TopologyInstance instance, Sink<T> output)
+    public SourceOperator(SourceOptions<T> options, SourceDefinition definition, TopologyInstance instance, Sink<T> output)
     {
         _options = options;
+        _assign = options.Timestamp;
         _output = output;
-        _now = instance.Now;
-        _channels = new Channels<T>(store, instance.Partitions, output);
-        _heard = new long[instance.Partitions];
-        Array.Fill(_heard, _now());
+        _instance = instance;
+        var count = instance.Host.ChannelsOf(definition);
+        _channels = new Channels<T>(definition.Store, count, output);
+        _heard = new long[count];
+        Array.Fill(_heard, instance.Host.Now);
         _idleAfter = options.IdleAfter is { } idleAfter ? EventTime.Milliseconds(idleAfter) : null;
         if (options.OutOfOrderness is not { } bound) return;
         _generators = [.. _heard.Select(_ => new BoundedOutOfOrderness(bound))];
     }
 
-    /// <summary>Takes a record; its partition's watermark moves with <see cref="EndBatch"/>.</summary>
-    public void Push(int partition, T value, long timestamp)
-    {
-        Wake(partition);
-        var time = _options.Timestamp is { } assign ? assign(value, timestamp) : timestamp;
-        _generators?[partition].Observe(time);
-        _output.Push(value, time);
-    }
+    public override long Watermark => _channels.Combiner.Current;
 
-    public void EndBatch(int partition)
+    public override long NextDue
     {
-        if (_generators is not null) _channels.Advance(partition, _generators[partition].Current);
-    }
-
-    public override void Advance(int partition, long watermark)
-    {
-        Wake(partition);
-        _channels.Advance(partition, watermark);
-    }
-
-    public override void SetIdle(int partition) => _channels.SetIdle(partition);
-
-    public override void FindIdle(long now)
-    {
-        for (var partition = 0; partition < _heard.Length; partition++)
+        get
         {
-            if (_idleAfter is { } idleAfter && now - _heard[partition] >= idleAfter && _channels.Combiner.IsActive(partition))
-                SetIdle(partition);
+            if (_idleAfter is not { } idleAfter || !_instance.Host.NeedsIdleness) return long.MaxValue;
+            var next = long.MaxValue;
+            for (var channel = 0; channel < _heard.Length; channel++)
+            {
+                if (_channels.Combiner.IsActive(channel)) next = Math.Min(next, EventTime.Add(_heard[channel], idleAfter));
+            }
+
+            return next;
         }
     }
+
+    /// <summary>Hot path: the watermark moves record by record, so that batches make no difference.</summary>
+    public override void Feed(FetchedRecords records, DeadLetterGuard guard)
+    {
+        var codec = _codec ??= _options.Codec ?? RecordCodecs.Default<T>();
+        foreach (var record in records)
+        {
+            if (guard.IsCondemned(record)) continue;
+            Counts.In++;
+            _instance.HasActed = false;
+            try
+            {
+                if (!codec.TryRead(record, out var value, out var timestamp, out var reason))
+                {
+                    guard.Say(record, reason);
+                    continue;
+                }
+
+                Push(0, value, timestamp);
+            }
+            catch (Exception failure) when (guard.Takes(failure, record, _instance.HasActed))
+            {
+                continue;
+            }
+
+            EndBatch(0);
+        }
+    }
+
+    /// <summary>Takes a record; its channel's watermark moves with <see cref="EndBatch"/>.</summary>
+    public void Push(int channel, T value, long timestamp)
+    {
+        Wake(channel);
+        var time = _assign is null ? timestamp : _assign(value, timestamp);
+        Counts.Out++;
+        _output.Push(value, time);
+        _generators?[channel].Observe(time);
+    }
+
+    public void EndBatch(int channel)
+    {
+        if (_generators is not null) _channels.Advance(channel, _generators[channel].Current);
+    }
+
+    public override void Advance(int channel, long watermark)
+    {
+        Wake(channel);
+        _channels.Advance(channel, watermark);
+    }
+
+    public override void SetIdle(int channel) => _channels.SetIdle(channel);
+
+    public override void AdvanceClock(long now)
+    {
+        if (_idleAfter is not { } idleAfter || !_instance.Host.NeedsIdleness) return;
+        for (var channel = 0; channel < _heard.Length; channel++)
+        {
+            if (now - _heard[channel] >= idleAfter && _channels.Combiner.IsActive(channel)) SetIdle(channel);
+        }
+    }
+
+    public override ChannelStatus[] ShowChannels() => _channels.Show("partition");
 
     public override void Save(StateScope scope) => _channels.Save(scope);
 
     /// <summary>The generators begin anew: what they say is taken only when it is beyond the watermark that is restored.</summary>
     public override void Restore(StateScope scope) => _channels.Restore(scope);
 
-    private void Wake(int partition)
+    private void Wake(int channel)
     {
-        _heard[partition] = _now();
-        _channels.SetActive(partition);
+        _heard[channel] = _instance.Host.Now;
+        _channels.SetActive(channel);
     }
 }

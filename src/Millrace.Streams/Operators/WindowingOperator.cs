@@ -16,10 +16,12 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     private readonly StoreHead _head;
     private readonly ArrayBufferWriter<byte> _key = new();
     private readonly ArrayBufferWriter<byte> _value = new();
+    private readonly TopologyInstance _instance;
+    private long _bytesSeen;
+    private long _entriesSeen;
 
     protected WindowingOperator(
-        string store, byte kind, WindowWork<TKey, T, TAccumulator, TOut> work,
-        Sink<T>? late, Sink<T>? keyless, Sink<Windowed<TKey, TOut>> output)
+        string store, byte kind, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
     {
         Store = store;
         Keying = work.Keying;
@@ -27,10 +29,11 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         Lateness = work.Settings.Lateness;
         _aggregate = work.Aggregate;
         _codec = work.Codec;
-        _late = late;
-        _keyless = keyless;
-        _output = output;
+        _late = sinks.Late;
+        _keyless = sinks.Keyless;
+        _output = sinks.Output;
         _head = new StoreHead(store, kind, work.Keying.Codec.Version);
+        _instance = sinks.Instance;
     }
 
     public OperatorCounts Counts { get; } = new();
@@ -38,6 +41,10 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     public long Watermark { get; private set; } = long.MinValue;
 
     public abstract int Entries { get; }
+
+    public abstract long WaitsFor { get; }
+
+    public long EntryBytes => _entriesSeen == 0 ? 0 : (long)((double)_bytesSeen / _entriesSeen * Entries);
 
     protected string Store { get; }
 
@@ -61,6 +68,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
             return;
         }
 
+        _instance.HasActed = true;
         if (Add(key, value, timestamp)) return;
         Counts.Late++;
         _late?.Push(value, timestamp);
@@ -137,8 +145,11 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         pane.Accumulator = default!;
     }
 
-    protected void Say(TKey key, Window window, TAccumulator accumulator, bool isRetraction) =>
+    protected void Say(TKey key, Window window, TAccumulator accumulator, bool isRetraction)
+    {
+        Counts.Out++;
         _output.Push(new Windowed<TKey, TOut>(key, window, _aggregate.Result(accumulator), isRetraction), window.MaxTimestamp);
+    }
 
     protected void Put(StateScope scope, TKey key, Window window, in Pane pane)
     {
@@ -150,6 +161,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         _value.WriteOrdered(pane.TriggerState);
         _value.WriteInt32(_codec.Version);
         if (pane.HasValue) _codec.Write(pane.Accumulator, _value);
+        See(_key.WrittenCount + _value.WrittenCount);
         scope.Put(Store, _key.WrittenSpan, _value.WrittenSpan);
     }
 
@@ -166,8 +178,15 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         Keying.Codec.Write(key, _key);
     }
 
+    private void See(int bytes)
+    {
+        _bytesSeen += bytes;
+        _entriesSeen++;
+    }
+
     private StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
+        See(key.Length + value.Length);
         var pane = new Pane { Ordinal = StateBytes.ReadOrdered(ref key), IsStored = true };
         var flags = StateBytes.ReadByte(ref value);
         pane.HasValue = (flags & 1) != 0;

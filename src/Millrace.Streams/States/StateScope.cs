@@ -24,15 +24,35 @@ internal interface IStatefulOperator
 
     long Watermark { get; }
 
+    /// <summary>How far event time has to come for the next result or the next end; the end of time when nothing waits for it.</summary>
+    long WaitsFor => long.MaxValue;
+
+    /// <summary>About how many bytes its entries have as they are stored, by those that it has written or read so far.</summary>
+    long EntryBytes => 0;
+
+    /// <summary>The channels that its watermark is made of; none when it takes the watermark that it is given.</summary>
+    ChannelStatus[] ShowChannels() => [];
+
     void Restore(StateScope scope);
 
     /// <summary>Writes what changed since the last time.</summary>
     void Save(StateScope scope);
 }
 
+/// <summary>An operator for which processing time matters.</summary>
+internal interface IClockedOperator
+{
+    /// <summary>When it waits for the clock next; the end of time when it does not.</summary>
+    long NextDue { get; }
+
+    /// <summary>Processing time has come to a moment.</summary>
+    void AdvanceClock(long now);
+}
+
 internal sealed class OperatorCounts
 {
     public long In;
+    public long Out;
     public long Late;
     public long LateWindows;
     public long Keyless;

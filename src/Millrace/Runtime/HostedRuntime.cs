@@ -15,7 +15,7 @@ internal sealed class HostPlan
 
     public List<TopicSpecification> Topics { get; } = [];
 
-    public List<Func<IServiceProvider, Processor>> Processors { get; } = [];
+    public List<Func<IServiceProvider, IReadOnlyList<Processor>>> Processors { get; } = [];
 
     public List<Func<ProcessorRuntimeOptions, ProcessorRuntimeOptions>> OptionChanges { get; } = [];
 }
@@ -48,7 +48,7 @@ internal sealed class HostedRuntime(HostPlan plan, IServiceProvider services) : 
         foreach (var topic in plan.Topics) await _engine.EnsureTopicAsync(topic, cancellationToken);
 
         var processors = new List<Processor>(plan.Processors.Count);
-        foreach (var make in plan.Processors) processors.Add(make(services));
+        foreach (var make in plan.Processors) processors.AddRange(make(services));
         _runtime = new ProcessorRuntime(_engine, processors, Options());
     }
 
