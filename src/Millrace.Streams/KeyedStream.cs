@@ -9,14 +9,15 @@ namespace Millrace.Streams;
 public sealed class KeyedStream<TKey, T>
     where TKey : notnull
 {
-    private readonly DataStream<T> _stream;
-    private readonly Keying<TKey, T> _keying;
-
     internal KeyedStream(DataStream<T> stream, Keying<TKey, T> keying)
     {
-        _stream = stream;
-        _keying = keying;
+        Stream = stream;
+        Keying = keying;
     }
+
+    internal DataStream<T> Stream { get; }
+
+    internal Keying<TKey, T> Keying { get; }
 
     /// <summary>The stream in windows of event time, per key.</summary>
     /// <param name="windows">
@@ -25,7 +26,175 @@ public sealed class KeyedStream<TKey, T>
     public WindowedStream<TKey, T> Window(WindowAssigner windows)
     {
         ArgumentNullException.ThrowIfNull(windows);
-        return new WindowedStream<TKey, T>(_stream, _keying, new WindowSettings<T>(windows));
+        return new WindowedStream<TKey, T>(Stream, Keying, new WindowSettings<T>(windows));
+    }
+
+    /// <summary>What a function says of each record and each timer, with state per key.</summary>
+    /// <typeparam name="TOut">What it says.</typeparam>
+    /// <param name="create">Makes the function; each partition has its own, and a new one after a failure.</param>
+    /// <param name="sides">Names the side outputs that it says to; none when null.</param>
+    public DataStream<TOut> Process<TOut>(Func<ProcessFunction<TKey, T, TOut>> create, Action<ProcessSides>? sides = null) =>
+        Process("process", "", create, sides);
+
+    /// <summary>
+    /// Pairs with another stream's records of the same key whose times lie within an interval of theirs. A pair's time is the later of the two. A
+    /// record whose time is before the watermark is late: it meets nobody, and goes to the late side output of its stream.
+    /// </summary>
+    /// <typeparam name="TRight">The other records' type.</typeparam>
+    /// <typeparam name="TOut">What a pair becomes.</typeparam>
+    /// <param name="right">The other stream, by the same key.</param>
+    /// <param name="interval">How far the time of its record may be from that of this stream's.</param>
+    /// <param name="select">Makes a pair's record.</param>
+    /// <param name="options">How records are kept, and where late ones go; the defaults when null.</param>
+    public DataStream<TOut> IntervalJoin<TRight, TOut>(
+        KeyedStream<TKey, TRight> right, Interval interval, Func<T, TRight, TOut> select, JoinOptions<T, TRight>? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(interval);
+        ArgumentNullException.ThrowIfNull(select);
+        options ??= new JoinOptions<T, TRight>();
+        return Both(right).Process<TOut>(
+            "interval join", interval.ToString(),
+            () => new IntervalJoining<TKey, T, TRight, TOut>(
+                interval, select, options.Left ?? StateCodecs.Default<T>(), options.Right ?? StateCodecs.Default<TRight>(),
+                options.LateLeft, options.LateRight),
+            sides =>
+            {
+                if (options.LateLeft is { } lateLeft) sides.Add(lateLeft);
+                if (options.LateRight is { } lateRight) sides.Add(lateRight);
+            });
+    }
+
+    /// <summary>
+    /// Pairs with another stream's records of the same key in the same window, each with each, when the window ends: in the order of this
+    /// stream's records, and for each of them in that of the other's.
+    /// </summary>
+    /// <typeparam name="TRight">The other records' type.</typeparam>
+    /// <typeparam name="TOut">What a pair becomes.</typeparam>
+    /// <param name="right">The other stream, by the same key.</param>
+    /// <param name="windows">The windows; not <see cref="GlobalWindow"/>, which never ends.</param>
+    /// <param name="select">Makes a pair's record.</param>
+    /// <param name="options">How records are kept; late ones are dropped, and counted. The defaults when null.</param>
+    /// <exception cref="ArgumentException">The windows are global.</exception>
+    public DataStream<TOut> Join<TRight, TOut>(
+        KeyedStream<TKey, TRight> right, WindowAssigner windows, Func<T, TRight, TOut> select, JoinOptions<T, TRight>? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(windows);
+        ArgumentNullException.ThrowIfNull(select);
+        if (windows is GlobalWindow) throw new ArgumentException("A global window never ends, so a join in it says nothing.", nameof(windows));
+        options ??= new JoinOptions<T, TRight>();
+        var codec = Eithers.Sides(options.Left ?? StateCodecs.Default<T>(), options.Right ?? StateCodecs.Default<TRight>());
+        return Both(right).Window(windows).Aggregate(new WindowJoining<T, TRight>(), codec).SelectMany<TOut>((sides, say) =>
+        {
+            foreach (var left in sides.Value.Left)
+            {
+                foreach (var other in sides.Value.Right) say(select(left, other));
+            }
+        });
+    }
+
+    /// <summary>
+    /// Each record with the latest value of a table for its key: the last that came before it, by the order in which records are read. Records
+    /// of keys that have no value are left out.
+    /// </summary>
+    /// <typeparam name="TTable">The table's values.</typeparam>
+    /// <typeparam name="TOut">What they become.</typeparam>
+    /// <param name="table">The table: its latest record per key.</param>
+    /// <param name="select">Makes one of both.</param>
+    /// <param name="codec">How the table's values become bytes of state; <see cref="StateCodecs.Default"/> when null.</param>
+    public DataStream<TOut> JoinTable<TTable, TOut>(
+        KeyedStream<TKey, TTable> table, Func<T, TTable, TOut> select, StateCodec<TTable>? codec = null)
+    {
+        ArgumentNullException.ThrowIfNull(select);
+        return Both(table).Process<TOut>("table join", "", () => new TableJoining<TKey, T, TTable, TOut>(
+            (value, known) => select(value, known!), codec ?? StateCodecs.Default<TTable>(), isOuter: false), null);
+    }
+
+    /// <summary>As <see cref="JoinTable"/>, with the type's default where the table has no value.</summary>
+    /// <typeparam name="TTable">The table's values.</typeparam>
+    /// <typeparam name="TOut">What they become.</typeparam>
+    /// <param name="table">The table: its latest record per key.</param>
+    /// <param name="select">Makes one of both.</param>
+    /// <param name="codec">How the table's values become bytes of state; <see cref="StateCodecs.Default"/> when null.</param>
+    public DataStream<TOut> LeftJoinTable<TTable, TOut>(
+        KeyedStream<TKey, TTable> table, Func<T, TTable?, TOut> select, StateCodec<TTable>? codec = null)
+    {
+        ArgumentNullException.ThrowIfNull(select);
+        return Both(table).Process<TOut>("left table join", "", () => new TableJoining<TKey, T, TTable, TOut>(
+            select, codec ?? StateCodecs.Default<TTable>(), isOuter: true), null);
+    }
+
+    /// <summary>Two tables: the latest values of a key that both have, each time that one of them changes.</summary>
+    /// <typeparam name="TRight">The other table's values.</typeparam>
+    /// <typeparam name="TOut">What they become.</typeparam>
+    /// <param name="right">The other table: its latest record per key, as of this stream.</param>
+    /// <param name="select">Makes one of both.</param>
+    /// <param name="options">How values are kept; the defaults when null.</param>
+    public DataStream<TOut> JoinTables<TRight, TOut>(
+        KeyedStream<TKey, TRight> right, Func<T, TRight, TOut> select, JoinOptions<T, TRight>? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(select);
+        options ??= new JoinOptions<T, TRight>();
+        return Both(right).Process<TOut>("tables join", "", () => new TablesJoining<TKey, T, TRight, TOut>(
+            select, options.Left ?? StateCodecs.Default<T>(), options.Right ?? StateCodecs.Default<TRight>()), null);
+    }
+
+    /// <summary>
+    /// Only the first record of each key, and the first one again once the watermark has come a time beyond it. Key by what tells a record from
+    /// others, such as a device and a number.
+    /// </summary>
+    /// <param name="keepFor">For how long, in event time, a key is remembered; at least one millisecond.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The time is shorter.</exception>
+    public DataStream<T> Deduplicate(TimeSpan keepFor)
+    {
+        var milliseconds = EventTime.Milliseconds(keepFor);
+        if (milliseconds < 1)
+            throw new ArgumentOutOfRangeException(nameof(keepFor), keepFor, "A key is remembered for at least one millisecond.");
+        return Process<T>("deduplicate", $"{milliseconds} ms", () => new Deduplication<TKey, T>(milliseconds), null);
+    }
+
+    /// <summary>
+    /// The greatest records of each key, with their ranks. Each record that comes among them is said with its rank, and so are those that move
+    /// down; of equal records the earlier one is the greater.
+    /// </summary>
+    /// <param name="count">How many; 1 to 1,000.</param>
+    /// <param name="compare">The order.</param>
+    /// <param name="codec">How records become bytes of state; <see cref="StateCodecs.Default"/> when null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The count is out of its limits.</exception>
+    public DataStream<Ranked<TKey, T>> Top(int count, Comparison<T> compare, StateCodec<T>? codec = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 1_000);
+        ArgumentNullException.ThrowIfNull(compare);
+        return Process<Ranked<TKey, T>>(
+            "top", $"{count}", () => new Ranking<TKey, T>(count, compare, codec ?? StateCodecs.Default<T>()), null);
+    }
+
+    private KeyedStream<TKey, Either<T, TRight>> Both<TRight>(KeyedStream<TKey, TRight> right)
+    {
+        ArgumentNullException.ThrowIfNull(right);
+        return Eithers.Both(this, right);
+    }
+
+    private DataStream<TOut> Process<TOut>(
+        string kind, string detail, Func<ProcessFunction<TKey, T, TOut>> create, Action<ProcessSides>? sides)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        var keyless = new SideFeeds<T>(Stream.Topology);
+        var work = new ProcessWork<TKey, T, TOut>(Keying, create);
+        SideOutlets? outlets = null;
+        var stream = Stream.ThenKeyed<TOut>(kind, detail, null, (instance, node, output) =>
+        {
+            var one = new ProcessOperator<TKey, T, TOut>(node, work, new ProcessSinks<T, TOut>(
+                instance, keyless.Sink(Keying.Keyless, instance), outlets!.Open(instance), output));
+            instance.Add(node, one);
+            return one;
+        });
+        keyless.Declare(stream.Node, Keying.Keyless);
+        outlets = new SideOutlets(Stream.Topology, stream.Node);
+        var named = new ProcessSides();
+        sides?.Invoke(named);
+        named.Declare(outlets);
+        return stream;
     }
 }
 

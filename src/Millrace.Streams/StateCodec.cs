@@ -65,6 +65,8 @@ public sealed record StateCodec<T>
         (outer, output) => _write(unwrap(outer), output),
         _readers.ToDictionary(pair => pair.Key, pair => new StateReader<TOuter>(bytes => wrap(pair.Value(bytes)))));
 
+    internal IReadOnlyDictionary<int, StateReader<T>> Readers => _readers;
+
     internal void Write(T value, IBufferWriter<byte> output) => _write(value, output);
 
     /// <exception cref="MillraceException"><see cref="FailureCodes.UnknownVersion"/>, <see cref="FailureCodes.DataMismatch"/>.</exception>

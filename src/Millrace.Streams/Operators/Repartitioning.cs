@@ -12,14 +12,15 @@ namespace Millrace.Streams.Operators;
 internal sealed record Repartition<T>(SourceDefinition Source, KeyWriter<T> Key, StateCodec<T> Codec);
 
 /// <summary>
-/// What lies in a topic between two stages. A record's value begins with a byte that says what it is: 0, the codec's version and its bytes;
-/// or 1, the number of the partition that the writer works on, its watermark, and whether it is idle: what the reader's event time is made of.
+/// What lies in a topic between two stages. A record's value begins with a byte that says what it is: 0, the event time, the codec's version and
+/// its bytes; or 1, the number of the partition that the writer works on, its watermark, and whether it is idle: what the reader's event time is
+/// made of. The records' own time is that of their writing: brokers remove records by it, and event time may be long ago.
 /// </summary>
 internal static class RepartitionFormat
 {
     public const byte Value = 0, Time = 1;
 
-    public const int TimeBytes = 14;
+    public const int TimeBytes = 14, HeadBytes = 13;
 
     public static void WriteTime(ArrayBufferWriter<byte> output, int partition, long watermark, bool isIdle)
     {
@@ -73,12 +74,13 @@ internal sealed class RepartitionOutput<T>(
         var hasKey = repartition.Key(value, _key);
         _value.ResetWrittenCount();
         _value.WriteByte(RepartitionFormat.Value);
+        _value.WriteOrdered(timestamp);
         _value.WriteInt32(repartition.Codec.Version);
         repartition.Codec.Write(value, _value);
         var batch = hasKey
             ? scope.To(_topic, _key.WrittenSpan)
             : scope.ToPartition(_topic, scope.Partition % scope.PartitionsOf(_topic));
-        batch.Add(timestamp, hasKey, _key.WrittenSpan, true, _value.WrittenSpan, []);
+        batch.Add(instance.Host.Now, hasKey, _key.WrittenSpan, true, _value.WrittenSpan, []);
     }
 
     public override void Advance(long watermark) => Watermark = Math.Max(Watermark, watermark);
@@ -156,7 +158,7 @@ internal sealed class RepartitionSource<T>(Repartition<T> repartition, TopologyI
             instance.HasActed = false;
             try
             {
-                Take(bytes, record.Timestamp);
+                Take(bytes);
             }
             catch (Exception failure) when (guard.Takes(failure, record, instance.HasActed))
             {
@@ -178,12 +180,14 @@ internal sealed class RepartitionSource<T>(Repartition<T> repartition, TopologyI
 
     public override void Restore(StateScope scope) => _channels.Restore(scope);
 
-    private void Take(ReadOnlySpan<byte> bytes, long timestamp)
+    private void Take(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length < 5 || bytes[0] != RepartitionFormat.Value)
+        if (bytes.Length < RepartitionFormat.HeadBytes || bytes[0] != RepartitionFormat.Value)
             throw new MillraceException(FailureCodes.DataMismatch, $"A record of '{repartition.Source.Name}' is none that this topology writes.");
         bytes = bytes[1..];
+        var timestamp = StateBytes.ReadOrdered(ref bytes);
         var version = StateBytes.ReadInt32(ref bytes);
+        Counts.Out++;
         output.Push(repartition.Codec.Read(version, bytes, repartition.Source.Name), timestamp);
     }
 
