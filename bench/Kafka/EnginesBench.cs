@@ -173,7 +173,8 @@ internal sealed class EnginesBench(BenchOptions options, Report report, KafkaBro
         var engine = await KafkaEngine.OpenAsync(new KafkaOptions { BootstrapServers = broker.Address, TopicSettings = settings });
 
         // The broker makes them when they are first used: by a transaction, which opening the engine began, and by a group.
-        await (await engine.JoinAsync(new GroupSubscription { Group = "present", Topics = [await PresentAsync(engine)] })).DisposeAsync();
+        await using (var member = await engine.JoinAsync(new GroupSubscription { Group = "present", Topics = [await PresentAsync(engine)] }))
+            await member.NextChangeAsync();
         foreach (var topic in InternalTopics) await topics.SyncAsync(topic, isSynced ? 1 : null);
         return engine;
     }
