@@ -5,7 +5,8 @@ namespace Millrace.Streams;
 
 /// <summary>
 /// A stream of a topology: records with their event time. Its methods add operators, which keep the event time of the record that they work
-/// on. What several operators read goes to them in the order of their definition. A delegate that throws ends the instance.
+/// on. What several operators read goes to them in the order of their definition. A record for which a delegate throws is a dead
+/// letter on the runtime; in the test driver the call throws.
 /// </summary>
 /// <typeparam name="T">The records' type.</typeparam>
 public sealed class DataStream<T>
@@ -78,8 +79,8 @@ public sealed class DataStream<T>
     }
 
     /// <summary>
-    /// The stream by key: what follows keeps its state per key, so the records of a key have to be in one partition. A stream that comes from
-    /// its sources by operators that leave the key is taken to be so: topics are partitioned by the key, or by a part of it. Behind an
+    /// The stream by key: what follows keeps its state per key, so the records of a key have to be in one partition. A stream that comes
+    /// from its sources by operators that leave the key is taken to be so: topics are partitioned by the key, or by a part of it. Behind an
     /// operator that works per key the key is another one, and the records go through a topic, <c>TOPOLOGY-N-repartition</c>.
     /// </summary>
     /// <typeparam name="TKey">The key's type; it has value equality that does not change.</typeparam>
@@ -144,7 +145,8 @@ public sealed class DataStream<T>
     /// <summary>One more reader of this stream, which is part of an operator that reads several.</summary>
     internal void FeedTo(Func<TopologyInstance, Sink<T>> build) => _consumers.Add(build);
 
-    /// <summary>The stream behind a topic, where records are in the partition of their key. A record without one stays where it is.</summary>
+    /// <summary>The stream behind a topic, where records are in the partition of their key. A record without one stays where it
+    /// is.</summary>
     private DataStream<T> Move<TKey>(Keying<TKey, T> keying, StateCodec<T> codec)
         where TKey : notnull
     {
@@ -169,5 +171,33 @@ public sealed class DataStream<T>
     {
         var sinks = _consumers.Select(consumer => consumer(instance)).ToArray();
         return sinks.Length == 1 ? sinks[0] : new FanOut<T>(sinks);
+    }
+}
+
+/// <summary>
+/// What takes a stream's records and its event time: the next operator of a fused chain, or an output. A record costs one virtual call.
+/// Called from one loop, never two calls at a time; not thread safe.
+/// </summary>
+/// <typeparam name="T">The records' type.</typeparam>
+public abstract class Sink<T>
+{
+    /// <summary>Takes a record.</summary>
+    /// <param name="value">The record.</param>
+    /// <param name="timestamp">Its event time, in milliseconds since 1970-01-01T00:00:00Z.</param>
+    public abstract void Push(T value, long timestamp);
+
+    /// <summary>
+    /// Event time has come to <paramref name="watermark"/>: no record at or before it is expected any more. It never goes back, and
+    /// <see cref="long.MaxValue"/> is the end of the stream.
+    /// </summary>
+    /// <param name="watermark">In milliseconds since 1970-01-01T00:00:00Z.</param>
+    public abstract void Advance(long watermark);
+
+    /// <summary>
+    /// Whether the stream is idle now: then who waits for several streams does not wait for this one. Nothing by default.
+    /// </summary>
+    /// <param name="isIdle">True when it became idle, false when it is active again.</param>
+    public virtual void SetIdle(bool isIdle)
+    {
     }
 }

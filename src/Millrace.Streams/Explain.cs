@@ -51,7 +51,8 @@ public sealed record OperatorStatus
     /// <summary>The channels that its watermark is made of; none when it has that of its input.</summary>
     public required IReadOnlyList<ChannelStatus> Channels { get; init; }
 
-    /// <summary>The channel that holds the watermark back: the one that is behind the others and not idle; null when there is none.</summary>
+    /// <summary>The channel that holds the watermark back: the one that is behind the others and not idle; null when there is
+    /// none.</summary>
     public ChannelStatus? HeldBackBy
     {
         get

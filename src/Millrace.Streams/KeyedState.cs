@@ -100,7 +100,8 @@ public abstract class MapState<TEntry, T>
     /// <summary>How many entries the key has.</summary>
     public abstract int Count { get; }
 
-    /// <summary>The entries in the order in which they were first set, also after a restart. A copy: the map may be changed meanwhile.</summary>
+    /// <summary>The entries in the order in which they were first set, also after a restart. A copy: the map may be changed
+    /// meanwhile.</summary>
     public abstract IReadOnlyList<KeyValuePair<TEntry, T>> Entries { get; }
 
     /// <summary>Finds an entry.</summary>

@@ -37,8 +37,8 @@ public sealed class KeyedStream<TKey, T>
         Process("process", "", create, sides);
 
     /// <summary>
-    /// Pairs with another stream's records of the same key whose times lie within an interval of theirs. A pair's time is the later of the two. A
-    /// record whose time is before the watermark is late: it meets nobody, and goes to the late side output of its stream.
+    /// Pairs with another stream's records of the same key whose times lie within an interval of theirs. A pair's time is the later of the
+    /// two. A record whose time is before the watermark is late: it meets nobody, and goes to the late side output of its stream.
     /// </summary>
     /// <typeparam name="TRight">The other records' type.</typeparam>
     /// <typeparam name="TOut">What a pair becomes.</typeparam>
@@ -80,7 +80,8 @@ public sealed class KeyedStream<TKey, T>
     {
         ArgumentNullException.ThrowIfNull(windows);
         ArgumentNullException.ThrowIfNull(select);
-        if (windows is GlobalWindow) throw new ArgumentException("A global window never ends, so a join in it says nothing.", nameof(windows));
+        if (windows is GlobalWindow)
+            throw new ArgumentException("A global window never ends, so a join in it says nothing.", nameof(windows));
         options ??= new JoinOptions<T, TRight>();
         var codec = Eithers.Sides(options.Left ?? StateCodecs.Default<T>(), options.Right ?? StateCodecs.Default<TRight>());
         return Both(right).Window(windows).Aggregate(new WindowJoining<T, TRight>(), codec).SelectMany<TOut>((sides, say) =>
@@ -93,8 +94,8 @@ public sealed class KeyedStream<TKey, T>
     }
 
     /// <summary>
-    /// Each record with the latest value of a table for its key: the last that came before it, by the order in which records are read. Records
-    /// of keys that have no value are left out.
+    /// Each record with the latest value of a table for its key: the last that came before it, by the order in which records are read.
+    /// Records of keys that have no value are left out.
     /// </summary>
     /// <typeparam name="TTable">The table's values.</typeparam>
     /// <typeparam name="TOut">What they become.</typeparam>
@@ -139,8 +140,8 @@ public sealed class KeyedStream<TKey, T>
     }
 
     /// <summary>
-    /// Only the first record of each key, and the first one again once the watermark has come a time beyond it. Key by what tells a record from
-    /// others, such as a device and a number.
+    /// Only the first record of each key, and the first one again once the watermark has come a time beyond it. Key by what tells a record
+    /// from others, such as a device and a number.
     /// </summary>
     /// <param name="keepFor">For how long, in event time, a key is remembered; at least one millisecond.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time is shorter.</exception>
@@ -153,8 +154,8 @@ public sealed class KeyedStream<TKey, T>
     }
 
     /// <summary>
-    /// The greatest records of each key, with their ranks. Each record that comes among them is said with its rank, and so are those that move
-    /// down; of equal records the earlier one is the greater.
+    /// The greatest records of each key, with their ranks. Each record that comes among them is said with its rank, and so are those that
+    /// move down; of equal records the earlier one is the greater.
     /// </summary>
     /// <param name="count">How many; 1 to 1,000.</param>
     /// <param name="compare">The order.</param>
@@ -310,4 +311,31 @@ public sealed class WindowedStream<TKey, T>
     }
 
     private WindowedStream<TKey, T> With(WindowSettings<T> settings) => new(_stream, _keying, settings);
+}
+
+/// <summary>
+/// How records become one result, as Apache Flink's AggregateFunction. The methods are pure but that they may change the accumulator that
+/// they are given and return it. One instance serves all keys, from one loop at a time per partition; it keeps nothing itself.
+/// </summary>
+/// <typeparam name="TIn">The records' type.</typeparam>
+/// <typeparam name="TAccumulator">What is kept meanwhile.</typeparam>
+/// <typeparam name="TOut">The result's type.</typeparam>
+public interface IAggregate<in TIn, TAccumulator, out TOut>
+{
+    /// <summary>An accumulator of no record.</summary>
+    TAccumulator Create();
+
+    /// <summary>The accumulator with one record more.</summary>
+    /// <param name="accumulator">So far.</param>
+    /// <param name="value">The record.</param>
+    TAccumulator Add(TAccumulator accumulator, TIn value);
+
+    /// <summary>Two accumulators of a key become one, when its sessions do. The earlier session's is the left one.</summary>
+    /// <param name="left">The earlier one.</param>
+    /// <param name="right">The later one.</param>
+    TAccumulator Merge(TAccumulator left, TAccumulator right);
+
+    /// <summary>The result of what was added. The accumulator lives on.</summary>
+    /// <param name="accumulator">So far.</param>
+    TOut Result(TAccumulator accumulator);
 }

@@ -2,8 +2,8 @@ namespace Millrace.Streams;
 
 /// <summary>
 /// What is done with each record of a key, with state and timers of that key: Apache Flink's KeyedProcessFunction. Each partition has an
-/// instance of its own, which is called from one loop and works on the records in their order. What it keeps, sets and says is in the commit
-/// of what it read. It does no input or output of its own.
+/// instance of its own, which is called from one loop and works on the records in their order. What it keeps, sets and says is in the
+/// commit of what it read. It does no input or output of its own.
 /// </summary>
 /// <typeparam name="TKey">The keys' type.</typeparam>
 /// <typeparam name="TIn">The records' type.</typeparam>
@@ -60,7 +60,8 @@ public abstract class ProcessContext<TKey, TOut>
     public abstract TKey Key { get; }
 
     /// <summary>
-    /// The event time of the record, or the time that the timer was set for, in milliseconds since 1970-01-01T00:00:00Z. What is said has it.
+    /// The event time of the record, or the time that the timer was set for, in milliseconds since 1970-01-01T00:00:00Z. What is said has
+    /// it.
     /// </summary>
     public abstract long Timestamp { get; }
 
@@ -81,9 +82,9 @@ public abstract class ProcessContext<TKey, TOut>
     public abstract void Say<T>(OutputTag<T> tag, T value);
 
     /// <summary>
-    /// Sets a timer of the key. It fires once; another one of the same key, kind, name and time is the same one. Timers fire in order of time,
-    /// and of equal times in the order in which they were set, also after a restart. One that is set for a time that has come already fires
-    /// after this call.
+    /// Sets a timer of the key. It fires once; another one of the same key, kind, name and time is the same one. Timers fire in order of
+    /// time, and of equal times in the order in which they were set, also after a restart. One that is set for a time that has come already
+    /// fires after this call.
     /// </summary>
     /// <param name="kind">By which time.</param>
     /// <param name="name">Which of the key's timers; at most 255 bytes of UTF-8, may be empty.</param>
@@ -91,8 +92,8 @@ public abstract class ProcessContext<TKey, TOut>
     public abstract void SetTimer(TimerKind kind, string name, long time);
 
     /// <summary>
-    /// Sets a timer of the key that fires again and again: at the start and each period after it. When several of those times have passed at
-    /// once, it fires once, and is due next at the first of them to come.
+    /// Sets a timer of the key that fires again and again: at the start and each period after it. When several of those times have passed
+    /// at once, it fires once, and is due next at the first of them to come.
     /// </summary>
     /// <param name="kind">By which time.</param>
     /// <param name="name">Which of the key's timers; it has one that repeats per kind and name: setting it again replaces it.</param>

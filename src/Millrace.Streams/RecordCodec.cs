@@ -69,9 +69,9 @@ public static class RecordCodecs
     public static RecordCodec<string> Text { get; } = new TextRecords();
 
     /// <summary>
-    /// CloudEvents, in both content modes: the value is the data of a class in a registry, the time is the event's, or the record's when the
-    /// event has none. A record that is no event, or of a type or data that does not fit, is a dead letter. What is written has a source of
-    /// its own and an id that is the same after every restart.
+    /// CloudEvents, in both content modes: the value is the data of a class in a registry, the time is the event's, or the record's when
+    /// the event has none. A record that is no event, or of a type or data that does not fit, is a dead letter. What is written has a
+    /// source of its own and an id that is the same after every restart.
     /// </summary>
     /// <typeparam name="T">The data's class; with <see cref="object"/>, every class of the registry.</typeparam>
     /// <param name="registry">The event types.</param>
@@ -84,8 +84,8 @@ public static class RecordCodecs
     }
 
     /// <summary>
-    /// What is used for a type that has no codec given: text for <see cref="string"/>, else JSON by reflection, fields included, with names in
-    /// camel case.
+    /// What is used for a type that has no codec given: text for <see cref="string"/>, else JSON by reflection, fields included, with names
+    /// in camel case.
     /// </summary>
     /// <typeparam name="T">The values' type.</typeparam>
     public static RecordCodec<T> Default<T>() => typeof(T) == typeof(string)

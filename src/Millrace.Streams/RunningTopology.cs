@@ -6,8 +6,8 @@ using Millrace.Streams.Running;
 namespace Millrace.Streams;
 
 /// <summary>
-/// A topology as processors: a stage of it per processor, each partition with its own instance. State, timers, positions and what is written
-/// are one commit of the runtime. Give <see cref="Processors"/> to one <see cref="ProcessorRuntime"/>. Thread safe.
+/// A topology as processors: a stage of it per processor, each partition with its own instance. State, timers, positions and what is
+/// written are one commit of the runtime. Give <see cref="Processors"/> to one <see cref="ProcessorRuntime"/>. Thread safe.
 /// </summary>
 public sealed class RunningTopology : IDisposable
 {
@@ -34,12 +34,14 @@ public sealed class RunningTopology : IDisposable
     public StreamTopology Topology { get; }
 
     /// <summary>
-    /// A processor per stage. The first is called as the topology; one that begins behind a topic of the topology's own has the number of that
-    /// operator behind the name. Those topics, and dead letters, are made at the start, with as many partitions as the topics before them.
+    /// A processor per stage. The first is called as the topology; one that begins behind a topic of the topology's own has the number of
+    /// that operator behind the name. Those topics, and dead letters, are made at the start, with as many partitions as the topics before
+    /// them.
     /// </summary>
     public IReadOnlyList<Processor> Processors { get; }
 
-    /// <summary>What its operators have done and what they wait for, of the partitions that run in this process, as of their last calls.</summary>
+    /// <summary>What its operators have done and what they wait for, of the partitions that run in this process, as of their last
+    /// calls.</summary>
     public TopologyStatus Explain() => new() { Name = Topology.Name, Stages = [.. _runs.Select(run => run.Status())] };
 
     /// <summary>Ends its meter, if it is its own.</summary>
@@ -50,8 +52,8 @@ public sealed class RunningTopology : IDisposable
 public static class StreamsRegistration
 {
     /// <summary>
-    /// Adds a topology. It is defined when the application starts, so that its mistakes stop the start. The <see cref="RunningTopology"/> is a
-    /// singleton service; several topologies are several of them.
+    /// Adds a topology. It is defined when the application starts, so that its mistakes stop the start. The <see cref="RunningTopology"/>
+    /// is a singleton service; several topologies are several of them.
     /// </summary>
     /// <param name="builder">The application's Millrace.</param>
     /// <param name="name">The topology's name.</param>

@@ -31,9 +31,9 @@ public sealed record SourceOptions<T>
 public sealed record OutputOptions<T>
 {
     /// <summary>
-    /// A record's key, which places it; null for none. By default a window's result has its key, as text, and what is no window's result has
-    /// none. A record without a key goes to the partition whose number is that of the one that it comes from, counted on from 0 where the
-    /// topic has fewer.
+    /// A record's key, which places it; null for none. By default a window's result has its key, as text, and what is no window's result
+    /// has none. A record without a key goes to the partition whose number is that of the one that it comes from, counted on from 0 where
+    /// the topic has fewer.
     /// </summary>
     public Func<T, string?>? Key { get; init; }
 

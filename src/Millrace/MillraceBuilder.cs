@@ -65,7 +65,8 @@ public sealed class MillraceBuilder
         return AddProcessors(services => [make(services)]);
     }
 
-    /// <summary>Processors to run that belong together. The function is called once, when the engine is open and the topics are there.</summary>
+    /// <summary>Processors to run that belong together. The function is called once, when the engine is open and the topics are
+    /// there.</summary>
     public MillraceBuilder AddProcessors(Func<IServiceProvider, IReadOnlyList<Processor>> make)
     {
         ArgumentNullException.ThrowIfNull(make);

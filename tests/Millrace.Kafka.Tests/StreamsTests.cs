@@ -6,5 +6,7 @@ namespace Millrace.Kafka.Tests;
 /// <summary>The streams suite on the shared broker. Its records bear the times of a clock that the tests set, decades ago.</summary>
 public sealed class KafkaStreamsContract : StreamsContract
 {
+    protected override int CrashStep => 13;
+
     protected override EngineHost CreateHost() => HandlerHosts.Create();
 }

@@ -8,6 +8,9 @@ public abstract class StreamsContract
     /// <summary>The most that a test may take.</summary>
     protected virtual TimeSpan TimeMax => TimeSpan.FromMinutes(2);
 
+    /// <summary>Every so-manieth record is one that a crash comes at.</summary>
+    protected virtual int CrashStep => 3;
+
     /// <summary>An engine for a test.</summary>
     protected abstract EngineHost CreateHost();
 
@@ -80,7 +83,7 @@ public abstract class StreamsContract
         await rig.AppendAsync("in", input);
         var expected = Expected(rig, input, await PartitionsAsync(rig, "in"));
 
-        for (var crash = 1; crash <= records; crash += 3)
+        for (var crash = 1; crash <= records; crash += CrashStep)
         {
             var (at, seen) = (crash, 0);
             var topology = rig.Topology($"crash-{crash}");
@@ -183,8 +186,8 @@ public abstract class StreamsContract
 
         Assert.Equal(["a 8 [0, 2000)"], await rig.ValuesAsync("out"));
         var dead = (await rig.ReadAsync("in.dlq"))[0];
-        Assert.Equal(
-            ["1", "2", "3"], dead.Select(record => record.Headers[DeadLetters.Offset]));
+        Assert.Equal([1_100L, 1_200L, 1_300L], dead.Select(record => record.Timestamp));
+        Assert.Equal("1", dead[0].Headers[DeadLetters.Offset]);
         Assert.Equal("System.InvalidOperationException: Three cannot be selected.", dead[0].Headers[DeadLetters.Reason]);
         Assert.Equal("System.InvalidOperationException: Five cannot be added.", dead[1].Headers[DeadLetters.Reason]);
         Assert.StartsWith("the value is no Reading in JSON", dead[2].Headers[DeadLetters.Reason]);
@@ -219,6 +222,59 @@ public abstract class StreamsContract
     }
 
     [Fact]
+    public async Task Events_are_read_by_their_data_and_time_and_written_with_ids_that_a_restart_does_not_change()
+    {
+        await using var rig = await OpenAsync(1, "in", "out");
+        var registry = EventRegistry.Create(events => events
+            .Add("test.measured", rig.Name("in"), StreamsJson.Default.Measured, key: m => m.Device)
+            .Add("test.summed", rig.Name("out"), StreamsJson.Default.Summed, key: s => s.Device));
+        var publisher = new EventPublisher(registry, "/test", rig.Time);
+        var seen = 0;
+
+        await PublishAsync(("a", 1, 1_000), ("a", 2, 1_500), ("a", 3, 3_000));
+        await RunAsync(failAt: 2);
+        await PublishAsync(("a", 4, 5_000), ("a", 5, 9_000));
+        await RunAsync(failAt: 0);
+
+        var events = (await rig.ReadAsync("out"))[0].Select(record =>
+        {
+            Assert.True(EventCodec.TryReadJson(System.Text.Encoding.UTF8.GetBytes(record.Value), out var view, out var reason), reason);
+            return view.ToEvent();
+        }).ToList();
+        Assert.Equal([3m, 3m, 4m], events.Select(e => System.Text.Json.JsonSerializer.Deserialize(e.Data.Span, StreamsJson.Default.Summed)!.Sum));
+        Assert.Equal(Enumerable.Range(0, 3).Select(number => $"{rig.Name("topology")}-4-0-{number}"), events.Select(e => e.Id));
+        Assert.All(events, e => Assert.Equal(("/streams/sums", "test.summed"), (e.Source, e.Type)));
+        Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(1_999), events[0].Time);
+
+        async Task PublishAsync(params (string Device, decimal Value, long Time)[] readings)
+        {
+            foreach (var (device, value, time) in readings)
+            {
+                await publisher.PublishAsync(
+                    rig.Engine, new Measured(device, value),
+                    new PublishOptions { Id = $"{device}-{time}", Time = DateTimeOffset.FromUnixTimeMilliseconds(time) }, rig.Cancellation);
+            }
+        }
+
+        async Task RunAsync(int failAt)
+        {
+            var topology = rig.Topology();
+            topology.From(rig.Name("in"), new SourceOptions<Measured> { Codec = RecordCodecs.Events<Measured>(registry) })
+                .Where(_ => ++seen == failAt ? throw new OperationCanceledException("The process ends here.") : true)
+                .KeyBy(measured => measured.Device).Window(Tumbling.Of(2.Seconds()))
+                .Aggregate(new Total())
+                .Select(total => new Summed(total.Key, total.Value))
+                .To(rig.Name("out"), new OutputOptions<Summed> { Key = s => s.Device, Codec = RecordCodecs.Events<Summed>(registry, "/streams/sums") });
+            using var running = new RunningTopology(topology);
+            await using var runtime = await rig.StartAsync(running, options => options with
+            {
+                Time = TimeProvider.System, RestartBackoffMin = TimeSpan.FromMilliseconds(1),
+            });
+            await runtime.WaitUntilIdleAsync(rig.Cancellation);
+        }
+    }
+
+    [Fact]
     public async Task A_running_topology_tells_what_it_did_and_what_it_waits_for()
     {
         await using var rig = await OpenAsync(1, "in", "out");
@@ -237,6 +293,17 @@ public abstract class StreamsContract
         Assert.Equal((1L, 1, 3_999L, 2_999L), (operators[1].RecordsLate, operators[1].StateEntries, operators[1].WaitsFor, operators[1].Watermark));
         Assert.Contains("window tumbling 2000 ms", text, StringComparison.Ordinal);
         Assert.Contains("watermark 1970-01-01T00:00:02.999Z; waits for 1970-01-01T00:00:03.999Z", text, StringComparison.Ordinal);
+    }
+
+    private sealed class Total : IAggregate<Measured, decimal, decimal>
+    {
+        public decimal Create() => 0;
+
+        public decimal Add(decimal accumulator, Measured value) => accumulator + value.Value;
+
+        public decimal Merge(decimal left, decimal right) => left + right;
+
+        public decimal Result(decimal accumulator) => accumulator;
     }
 
     /// <summary>Adds numbers, but for the five; by the time it says so it has added it.</summary>

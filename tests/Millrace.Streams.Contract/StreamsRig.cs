@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Time.Testing;
 using Millrace.Contract;
 
@@ -6,6 +7,16 @@ namespace Millrace.Streams.Contract;
 
 /// <summary>A record of a test: a key, a number, and its time, which is the record's.</summary>
 public sealed record Reading(string Key, long Value);
+
+/// <summary>The data of an event of a test.</summary>
+public sealed record Measured(string Device, decimal Value);
+
+/// <summary>The data of an event that a topology of a test says.</summary>
+public sealed record Summed(string Device, decimal Sum);
+
+[JsonSerializable(typeof(Measured))]
+[JsonSerializable(typeof(Summed))]
+internal sealed partial class StreamsJson : JsonSerializerContext;
 
 /// <summary>A record copied out of the log.</summary>
 public sealed record Seen(string? Key, string Value, long Timestamp, IReadOnlyDictionary<string, string> Headers);

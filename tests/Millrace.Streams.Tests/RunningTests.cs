@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Millrace.Contract;
 using Millrace.Log;
 using Millrace.Streams.Contract;
@@ -28,4 +30,53 @@ internal sealed class FolderHost : EngineHost
 public sealed class EmbeddedStreamsContract : StreamsContract
 {
     protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class HostTests
+{
+    [Fact]
+    public async Task A_host_runs_its_topologies_which_are_services_and_defines_them_at_its_start()
+    {
+        var stop = TestContext.Current.CancellationToken;
+        await using var folder = new FolderHost();
+        await using var services = new ServiceCollection()
+            .AddSingleton("!")
+            .AddMillrace(m => m
+                .UseEngine(async (_, cancellation) => await folder.OpenAsync(cancellation))
+                .AddTopic(new TopicSpecification { Name = "in", Partitions = 2 })
+                .AddTopic(new TopicSpecification { Name = "out", Partitions = 2 })
+                .AddStreams("one", (topology, provider) =>
+                {
+                    var mark = provider.GetRequiredService<string>();
+                    topology.From<string>("in").Select(text => text + mark).To("out", new OutputOptions<string> { Key = text => text });
+                })
+                .AddStreams("two", topology => topology.From<string>("out").KeyBy(text => text).Deduplicate(1.Days()).To(() => new Nowhere())))
+            .BuildServiceProvider();
+        var hosted = services.GetServices<IHostedService>().Cast<IHostedLifecycleService>().Single();
+        await hosted.StartingAsync(stop);
+        await hosted.StartAsync(stop);
+
+        await services.GetRequiredService<Engine>().AppendAsync(new TopicPartition("in", 1), batch => batch.Add(5, "k"u8, "hello"u8), null, stop);
+        await services.GetRequiredService<ProcessorRuntime>().WaitUntilIdleAsync(stop);
+        var running = services.GetServices<RunningTopology>().ToList();
+        var wrote = running[0].Explain().Stages[0].Partitions.Sum(p => p.Operators[^1].RecordsOut);
+        var read = running[1].Explain().Stages[0].Partitions.Sum(p => p.Operators[0].RecordsIn);
+        await hosted.StopAsync(stop);
+        await hosted.StoppedAsync(stop);
+
+        Assert.Equal(["one", "two"], running.Select(one => one.Topology.Name));
+        Assert.Equal((1L, 1L), (wrote, read));
+        Assert.Empty(running[0].Explain().Stages[0].Partitions);
+    }
+
+    private sealed class Nowhere : Sink<string>
+    {
+        public override void Push(string value, long timestamp)
+        {
+        }
+
+        public override void Advance(long watermark)
+        {
+        }
+    }
 }

@@ -56,7 +56,8 @@ internal sealed class EventRecords<T> : RecordCodec<T>
             new CloudEvent
             {
                 Id = record.Id,
-                Source = _source ?? throw new InvalidOperationException("The codec was made without a source, which events that are written need."),
+                Source = _source
+                    ?? throw new InvalidOperationException("The codec was made without a source, which events that are written need."),
                 Type = contract.Type,
                 Time = DateTimeOffset.FromUnixTimeMilliseconds(record.Timestamp),
                 DataContentType = "application/json",

@@ -12,7 +12,8 @@ internal sealed record SourceDefinition(
 }
 
 /// <summary>
-/// A part of a topology that runs as one processor: everything that is reached from its sources without passing a topic of the topology's own.
+/// A part of a topology that runs as one processor: everything that is reached from its sources without passing a topic of the topology's
+/// own.
 /// </summary>
 /// <param name="Name">The processor's name.</param>
 /// <param name="Sources">What it reads.</param>

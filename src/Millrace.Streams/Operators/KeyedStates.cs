@@ -38,7 +38,8 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
     {
         options ??= new StateOptions<T>();
         var map = new HeldMap<TKey, TEntry, T>(
-            Store(name, options), options.Codec ?? StateCodecs.Default<T>(), Milliseconds(options), hand, entries ?? StateCodecs.Default<TEntry>());
+            Store(name, options), options.Codec ?? StateCodecs.Default<T>(), Milliseconds(options), hand,
+            entries ?? StateCodecs.Default<TEntry>());
         _stores.Add(name, map.Store);
         return map;
     }
@@ -67,10 +68,18 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
     {
         if (_isClosed) throw new InvalidOperationException("States are declared in Open only.");
         if (!TopicSpecification.IsValidName(name) || name.Length > NameCharactersMax)
-            throw new ArgumentException($"State name '{name}' is not 1 to {NameCharactersMax} characters of [a-zA-Z0-9._-] (and not '.' or '..').", nameof(name));
+        {
+            throw new ArgumentException(
+                $"State name '{name}' is not 1 to {NameCharactersMax} characters of [a-zA-Z0-9._-] (and not '.' or '..').", nameof(name));
+        }
+
         if (_stores.ContainsKey(name)) throw new ArgumentException($"The function has a state '{name}' already.", nameof(name));
         if (options.TimeToLive < TimeSpan.FromMilliseconds(1))
-            throw new ArgumentException($"State '{name}' has a time to live of {options.TimeToLive}; it is at least a millisecond.", nameof(options));
+        {
+            throw new ArgumentException(
+                $"State '{name}' has a time to live of {options.TimeToLive}; it is at least a millisecond.", nameof(options));
+        }
+
         return $"{prefix}-{name}";
     }
 

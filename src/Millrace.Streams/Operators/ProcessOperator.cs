@@ -160,7 +160,8 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
         public override void RepeatTimer(TimerKind kind, string name, TimeSpan period, long start)
         {
             var milliseconds = EventTime.Milliseconds(period);
-            if (milliseconds < 1) throw new ArgumentOutOfRangeException(nameof(period), period, "A timer's period is at least a millisecond.");
+            if (milliseconds < 1)
+                throw new ArgumentOutOfRangeException(nameof(period), period, "A timer's period is at least a millisecond.");
             Of(kind, name).Repeat(Key, name, milliseconds, start);
         }
 
@@ -172,7 +173,11 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
         {
             ArgumentNullException.ThrowIfNull(name);
             if (Encoding.UTF8.GetByteCount(name) > NameBytesMax)
-                throw new ArgumentException($"A timer's name has at most {NameBytesMax} bytes of UTF-8; '{name[..20]}...' has more.", nameof(name));
+            {
+                throw new ArgumentException(
+                    $"A timer's name has at most {NameBytesMax} bytes of UTF-8; '{name[..20]}...' has more.", nameof(name));
+            }
+
             return kind switch
             {
                 TimerKind.EventTime => one._eventTimers,

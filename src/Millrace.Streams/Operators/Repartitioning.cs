@@ -12,9 +12,10 @@ namespace Millrace.Streams.Operators;
 internal sealed record Repartition<T>(SourceDefinition Source, KeyWriter<T> Key, StateCodec<T> Codec);
 
 /// <summary>
-/// What lies in a topic between two stages. A record's value begins with a byte that says what it is: 0, the event time, the codec's version and
-/// its bytes; or 1, the number of the partition that the writer works on, its watermark, and whether it is idle: what the reader's event time is
-/// made of. The records' own time is that of their writing: brokers remove records by it, and event time may be long ago.
+/// What lies in a topic between two stages. A record's value begins with a byte that says what it is: 0, the event time, the codec's
+/// version and its bytes; or 1, the number of the partition that the writer works on, its watermark, and whether it is idle: what the
+/// reader's event time is made of. The records' own time is that of their writing: brokers remove records by it, and event time may be long
+/// ago.
 /// </summary>
 internal static class RepartitionFormat
 {
@@ -183,7 +184,11 @@ internal sealed class RepartitionSource<T>(Repartition<T> repartition, TopologyI
     private void Take(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < RepartitionFormat.HeadBytes || bytes[0] != RepartitionFormat.Value)
-            throw new MillraceException(FailureCodes.DataMismatch, $"A record of '{repartition.Source.Name}' is none that this topology writes.");
+        {
+            throw new MillraceException(
+                FailureCodes.DataMismatch, $"A record of '{repartition.Source.Name}' is none that this topology writes.");
+        }
+
         bytes = bytes[1..];
         var timestamp = StateBytes.ReadOrdered(ref bytes);
         var version = StateBytes.ReadInt32(ref bytes);

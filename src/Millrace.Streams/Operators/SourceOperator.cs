@@ -34,7 +34,8 @@ internal abstract class SourceOperator : IStatefulOperator, IClockedOperator
     public abstract void Save(StateScope scope);
 }
 
-/// <summary>A topic of the application: its partitions are channels, each of which has its watermark by the event times of its records.</summary>
+/// <summary>A topic of the application: its partitions are channels, each of which has its watermark by the event times of its
+/// records.</summary>
 internal sealed class SourceOperator<T> : SourceOperator
 {
     private readonly SourceOptions<T> _options;

@@ -1,9 +1,9 @@
 namespace Millrace.Streams.Running;
 
 /// <summary>
-/// Decides what becomes of a record that cannot be read or worked on. If nothing was kept or said because of it, it is a dead letter at once.
-/// Else what it left half done has to go: the instance ends, and the next one, whose state is that of the last commit, makes it a dead
-/// letter when it comes to it. Used by one loop only.
+/// Decides what becomes of a record that cannot be read or worked on. If nothing was kept or said because of it, it is a dead letter at
+/// once. Else what it left half done has to go: the instance ends, and the next one, whose state is that of the last commit, makes it a
+/// dead letter when it comes to it. Used by one loop only.
 /// </summary>
 internal sealed class DeadLetterGuard(ProcessorScope scope, Condemned condemned)
 {
@@ -50,7 +50,8 @@ internal sealed class DeadLetterGuard(ProcessorScope scope, Condemned condemned)
     }
 
     /// <summary>Whether the record is not to blame, so that leaving it out would lose it.</summary>
-    private static bool IsOfTheWorld(Exception failure) => failure is OutOfMemoryException or OperationCanceledException or MillraceException
+    private static bool IsOfTheWorld(Exception failure) => failure is OutOfMemoryException or OperationCanceledException
+        or MillraceException
     {
         Code: not (FailureCodes.NotAnEvent or FailureCodes.DataMismatch or FailureCodes.UnknownEventType or FailureCodes.TooLarge)
     };

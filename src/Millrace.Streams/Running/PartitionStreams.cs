@@ -3,8 +3,8 @@ using Millrace.Streams.Definition;
 namespace Millrace.Streams.Running;
 
 /// <summary>
-/// A stage of a topology on one partition: records go through its chains, and what operators keep becomes state before each commit. One timer
-/// of the runtime serves all that waits for the clock.
+/// A stage of a topology on one partition: records go through its chains, and what operators keep becomes state before each commit. One
+/// timer of the runtime serves all that waits for the clock.
 /// </summary>
 internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
 {
@@ -56,7 +56,8 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
         Show();
     }
 
-    /// <summary>A setting that is too early costs a firing, one that is too late a result: so it only ever moves forward in firing.</summary>
+    /// <summary>A setting that is too early costs a firing, one that is too late a result: so it only ever moves forward in
+    /// firing.</summary>
     private void Arm()
     {
         var due = _instance.NextDue;

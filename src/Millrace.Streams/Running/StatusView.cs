@@ -21,8 +21,9 @@ internal static class StatusView
         Count(text, "without a key", seen.Sum(pair => pair.Operator.RecordsKeyless));
         Count(text, "in no window", seen.Sum(pair => pair.Operator.RecordsInNoWindow));
         var entries = seen.Sum(pair => (long)pair.Operator.StateEntries);
+        var bytes = seen.Sum(pair => pair.Operator.StateBytes);
         if (entries > 0)
-            text.Append(CultureInfo.InvariantCulture, $", {entries} entries of state (about {seen.Sum(pair => pair.Operator.StateBytes)} bytes)");
+            text.Append(CultureInfo.InvariantCulture, $", {entries} entries of state (about {bytes} bytes)");
         text.Append('\n');
         text.Append(CultureInfo.InvariantCulture, $"      watermark {Time(one.Watermark)}");
         if (seen.Count > 1) text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {behind})");
@@ -62,6 +63,7 @@ internal static class StatusView
         if (milliseconds == long.MaxValue) return "the end of time";
         var (least, greatest) = (DateTimeOffset.MinValue.ToUnixTimeMilliseconds(), DateTimeOffset.MaxValue.ToUnixTimeMilliseconds());
         if (milliseconds < least || milliseconds > greatest) return $"{milliseconds} ms";
-        return DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        var time = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).UtcDateTime;
+        return time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
     }
 }
