@@ -65,8 +65,8 @@ public sealed class KafkaBroker : IAsyncDisposable
     }
 
     /// <summary>
-    /// Settings for a broker that tells its clients another address than its own, as that of a proxy. What brokers tell each other goes past
-    /// it, as it would between hosts: the coordinator's markers, which end transactions, are such.
+    /// Settings for a broker that tells its clients another address than its own, as that of a proxy. What brokers tell each other goes
+    /// past it, as it would between hosts: the coordinator's markers, which end transactions, are such.
     /// </summary>
     /// <param name="address">What clients are told.</param>
     public static string[] Advertising(string address)

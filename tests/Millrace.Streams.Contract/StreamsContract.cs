@@ -107,6 +107,41 @@ public abstract class StreamsContract
     }
 
     [Fact]
+    public async Task Instances_that_come_and_go_share_the_partitions_and_say_what_one_would()
+    {
+        await using var rig = await OpenAsync(4, "in", "out");
+        var random = new Random(5);
+        var input = Enumerable.Range(0, 60).Select(i => ($"k{random.Next(12)}", (long)i, 1_000L + 150 * i - random.Next(900))).ToArray();
+        var expected = Expected(rig, input, 4);
+        var runtimes = new List<ProcessorRuntime>();
+
+        for (var step = 0; step < 6; step++)
+        {
+            // One more, one more, one less, one more, one less, one less but for the last.
+            if (step is 0 or 1 or 3) runtimes.Add(await StartAsync(step));
+            if (step is 2 or 4)
+            {
+                await runtimes[0].DisposeAsync();
+                runtimes.RemoveAt(0);
+            }
+
+            await rig.AppendAsync("in", input[(step * 10)..(step * 10 + 10)]);
+            await SettledAsync(rig, runtimes);
+        }
+
+        var got = await rig.ReadAsync("out");
+        for (var partition = 0; partition < 4; partition++)
+            Assert.Equal(expected[partition], got[partition].Select(record => record.Value));
+
+        async Task<ProcessorRuntime> StartAsync(int seed)
+        {
+            var topology = rig.Topology();
+            Sums(rig, topology, w => w.AllowedLateness(300.Milliseconds())).Select(Text).To(rig.Name("out"), ByText);
+            return await rig.StartAsync(new RunningTopology(topology), options => options with { Time = TimeProvider.System, Seed = seed });
+        }
+    }
+
+    [Fact]
     public async Task Records_of_a_new_key_meet_in_its_partition_and_its_windows_wait_for_every_partition_before()
     {
         await using var rig = await OpenAsync(3, "in", "out");
@@ -357,6 +392,17 @@ public abstract class StreamsContract
 
         Assert.True(expected.Sum(results => results.Count) > 10, "The input has too few results to prove anything.");
         return expected;
+    }
+
+    /// <summary>Waits until the group has read everything, whoever owns what.</summary>
+    private static async Task SettledAsync(StreamsRig rig, List<ProcessorRuntime> runtimes)
+    {
+        while (true)
+        {
+            foreach (var runtime in runtimes) await runtime.WaitUntilIdleAsync(rig.Cancellation);
+            var lags = await rig.Engine.DescribeLagAsync(rig.Name("topology"), rig.Cancellation);
+            if (lags.Count > 0 && lags.All(lag => lag.Lag == 0)) return;
+        }
     }
 
     private static async Task<int> PartitionsAsync(StreamsRig rig, string topic) =>

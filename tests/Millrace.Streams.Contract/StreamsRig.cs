@@ -22,8 +22,8 @@ internal sealed partial class StreamsJson : JsonSerializerContext;
 public sealed record Seen(string? Key, string Value, long Timestamp, IReadOnlyDictionary<string, string> Headers);
 
 /// <summary>
-/// A real engine, and runtimes for topologies on it. Topics and topologies have short names in the tests; on the engine their names begin with
-/// what no other test has, because a broker is shared.
+/// A real engine, and runtimes for topologies on it. Topics and topologies have short names in the tests; on the engine their names begin
+/// with what no other test has, because a broker is shared.
 /// </summary>
 public sealed class StreamsRig : IAsyncDisposable
 {

@@ -104,6 +104,24 @@ public sealed class ProcessTests
     }
 
     [Fact]
+    public void The_end_of_a_stream_fires_what_is_left_also_a_timer_for_the_end_of_time()
+    {
+        var driver = Start(() => new Scripted
+        {
+            Record = (e, context) => context.SetTimer(TimerKind.EventTime, "", e.Value),
+            Timer = (timer, context) => context.Say($"{timer.Time}"),
+        });
+        driver.Put("k", 7, 0);
+        driver.Put("k", long.MaxValue, 0);
+
+        driver.Watermark(long.MaxValue);
+        driver.Watermark(long.MaxValue);
+
+        Assert.Equal(["7", $"{long.MaxValue}"], driver.Said());
+        Assert.Equal(0, driver.StateEntries);
+    }
+
+    [Fact]
     public void C13_A_processing_timer_arms_the_next_one()
     {
         var driver = Start(() => new Scripted

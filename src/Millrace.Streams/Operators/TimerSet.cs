@@ -62,7 +62,8 @@ internal sealed class TimerSet<TKey>(string store, StateCodec<TKey> codec, Actio
     /// </summary>
     public bool TryTake(long now, out TimerId<TKey> timer)
     {
-        if (Next > now)
+        // Without a timer, the next one is at the end of time, which may have come.
+        if (Next > now || _heap.Count == 0)
         {
             timer = default;
             return false;

@@ -5,8 +5,8 @@ using Millrace.Crash.Network;
 namespace Millrace.Crash.Shop;
 
 /// <summary>
-/// Runs the Shop's services as processes on Kafka, behind a proxy and under a load of orders. They are killed, stopped for longer than their
-/// session and started again, with or without their data; the broker is killed; connections are cut. Then all of it ends, and the
+/// Runs the Shop's services as processes on Kafka, behind a proxy and under a load of orders. They are killed, stopped for longer than
+/// their session and started again, with or without their data; the broker is killed; connections are cut. Then all of it ends, and the
 /// invariants are checked, by the view of each orders process and by the topics themselves.
 /// </summary>
 internal sealed class SpreadProof(CrashOptions options)
