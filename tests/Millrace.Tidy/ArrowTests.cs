@@ -11,6 +11,7 @@ public sealed class ArrowTests
         ["Millrace.Log"] = ["Millrace"],
         ["Millrace.Messaging"] = ["Millrace"],
         ["Millrace.Kafka"] = ["Millrace"],
+        ["Millrace.Mqtt"] = ["Millrace"],
         ["Millrace.RocksDb"] = ["Millrace"],
         ["Millrace.Streams"] = ["Millrace"],
     };

@@ -14,6 +14,7 @@ internal static class Repository
         typeof(Kafka.KafkaEngine).Assembly,
         typeof(Log.LogEngine).Assembly,
         typeof(Messaging.Handlers).Assembly,
+        typeof(Mqtt.MqttSource).Assembly,
         typeof(RocksDb.RocksDbStateStores).Assembly,
         typeof(Streams.WatermarkCombiner).Assembly,
     ];
