@@ -7,7 +7,6 @@ using Millrace.Mqtt.Intake;
 using Millrace.Mqtt.Mapping;
 using Millrace.Mqtt.Telemetry;
 using MQTTnet.Certificates;
-using MQTTnet.Formatter;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
