@@ -20,7 +20,7 @@ public sealed class MqttSource : IAsyncDisposable
     private readonly MqttMeters _meters;
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<int, SourceClient> _clients = []; // the following loop only, and the stop after it
-    private readonly TaskCompletionSource<int> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<int> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SourceParts? _parts;
     private GroupMember? _member;
     private Task _following = Task.CompletedTask;
@@ -41,9 +41,10 @@ public sealed class MqttSource : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes with the embedded broker's port when it listens: when this source owns its partition. Another member may own it first.
+    /// Completes when the first client of this member is subscribed, with 0, or when the embedded broker listens, with its port. That may
+    /// take until another member has given up what it owns. Before, a broker that does not know the session keeps nothing for it.
     /// </summary>
-    public Task<int> BrokerPort => _listening.Task;
+    public Task<int> Ready => _ready.Task;
 
     /// <summary>Looks for the topics, makes the source's own, joins the group and begins.</summary>
     /// <exception cref="MillraceException">
@@ -60,7 +61,10 @@ public sealed class MqttSource : IAsyncDisposable
             await _engine.EnsureTopicAsync(new TopicSpecification { Name = _options.DeadLetters, Partitions = 1 }, cancellation);
         partitions[_options.DeadLetters] = await PartitionsOfAsync(_options.DeadLetters, cancellation);
         await _engine.EnsureTopicAsync(new TopicSpecification { Name = OwnTopic, Partitions = _options.Clients }, cancellation);
-        _parts = new SourceParts(_engine, _options, [.. _options.Routes.Select(route => new MessageMapping(route))], partitions, _meters);
+        _parts = new SourceParts(_engine, _options, [.. _options.Routes.Select(route => new MessageMapping(route))], partitions, _meters)
+        {
+            Ready = port => _ready.TrySetResult(port),
+        };
         _member = await JoinAsync(cancellation);
         _following = Task.Factory.StartNew(
             FollowAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _options.Scheduler).Unwrap();
@@ -77,7 +81,7 @@ public sealed class MqttSource : IAsyncDisposable
         await _following;
         foreach (var client in _clients.Values) await client.DisposeAsync();
         if (_member is { } member) await LeaveAsync(member);
-        _listening.TrySetCanceled(CancellationToken.None);
+        _ready.TrySetCanceled(CancellationToken.None);
         _meters.Dispose();
         _stop.Dispose();
     }
@@ -141,7 +145,7 @@ public sealed class MqttSource : IAsyncDisposable
                 {
                     _log.Assigned(_options.Name, owned.Partition, owned.Epoch);
                     await EndAsync([owned.Partition]);
-                    _clients[owned.Partition] = new SourceClient(_parts!, owned, _log, port => _listening.TrySetResult(port));
+                    _clients[owned.Partition] = new SourceClient(_parts!, owned, _log);
                 }
 
                 break;

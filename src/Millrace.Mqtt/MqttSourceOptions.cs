@@ -71,7 +71,7 @@ public sealed record MqttBrokerOptions
     /// <summary>The address to listen at; loopback by default: clients of other machines are let in by choice only.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
-    /// <summary>The port: 0 to 65,535, 1883 by default; 0 takes a free one, which <see cref="MqttSource.BrokerPort"/> tells.</summary>
+    /// <summary>The port: 0 to 65,535, 1883 by default; 0 takes a free one, which <see cref="MqttSource.Ready"/> tells.</summary>
     public int Port { get; init; } = 1883;
 
     /// <summary>The certificate, with its private key, for TLS; without one, the default, connections are not encrypted.</summary>

@@ -159,7 +159,7 @@ public sealed class EmbeddedBrokerTests : MqttRig
         async Task<MqttConnectReasonCode> AnswerAsync(string? user, string? password)
         {
             var packet = new MqttConnectPacket { ClientId = "d1", Username = user, Password = password is null ? null : Encoding.UTF8.GetBytes(password) };
-            var (wire, answer) = await Wire.ConnectAsync(await source.BrokerPort, packet, Cancellation);
+            var (wire, answer) = await Wire.ConnectAsync(await source.Ready, packet, Cancellation);
             wire.Dispose();
             return answer.ReasonCode;
         }
@@ -207,7 +207,7 @@ public sealed class EmbeddedBrokerTests : MqttRig
         {
             ChannelOptions = new MqttClientTcpOptions
             {
-                RemoteEndpoint = new System.Net.DnsEndPoint("localhost", await source.BrokerPort),
+                RemoteEndpoint = new System.Net.DnsEndPoint("localhost", await source.Ready),
                 TlsOptions = new MqttClientTlsOptions { UseTls = true, CertificateValidationHandler = seen => seen.Certificate.Subject == "CN=localhost" },
             },
         }, Cancellation);
@@ -235,7 +235,7 @@ public sealed class EmbeddedBrokerTests : MqttRig
             packet.WillMessage = Encoding.UTF8.GetBytes(will);
         }
 
-        var (wire, answer) = await Wire.ConnectAsync(await source.BrokerPort.WaitAsync(Cancellation), packet, Cancellation, version);
+        var (wire, answer) = await Wire.ConnectAsync(await source.Ready.WaitAsync(Cancellation), packet, Cancellation, version);
         Assert.Equal(MqttConnectReasonCode.Success, answer.ReasonCode);
         return wire;
     }

@@ -18,6 +18,9 @@ internal sealed record SourceParts(
 {
     public Func<string> NewId { get; } = Options.NewId ?? (() => Guid.CreateVersion7(Options.Time.GetUtcNow()).ToString());
 
+    /// <summary>Told when a client is subscribed (0), or the embedded broker listens (its port).</summary>
+    public required Action<int> Ready { get; init; }
+
     public MessageMapping? Find(string topic)
     {
         foreach (var mapping in Mappings)

@@ -102,6 +102,7 @@ internal sealed class BrokerLink(SourceParts parts, MqttServerAddress server, in
                 case MqttSubAckPacket subscribed:
                     if (subscribed.ReasonCodes.Find(code => code > MqttSubscribeReasonCode.GrantedQoS2) is var code and not default(MqttSubscribeReasonCode))
                         throw Refused($"a subscription: {code}");
+                    parts.Ready(0);
                     break;
                 case MqttPingRespPacket:
                     _isProbed = false;

@@ -14,14 +14,13 @@ internal sealed class SourceClient : IAsyncDisposable
     private readonly SourceParts _parts;
     private readonly OwnedPartition _owned;
     private readonly ILogger _log;
-    private readonly Action<int> _listens;
     private readonly CancellationTokenSource _stop = new();
     private readonly EmbeddedBroker? _broker;
     private readonly Task _running;
 
-    public SourceClient(SourceParts parts, OwnedPartition owned, ILogger log, Action<int> listens)
+    public SourceClient(SourceParts parts, OwnedPartition owned, ILogger log)
     {
-        (_parts, _owned, _log, _listens) = (parts, owned, log, listens);
+        (_parts, _owned, _log) = (parts, owned, log);
         if (parts.Options.Server is null) _broker = new EmbeddedBroker(parts, log);
         _running = Task.Factory.StartNew(
             RunAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, parts.Options.Scheduler).Unwrap();
@@ -102,7 +101,7 @@ internal sealed class SourceClient : IAsyncDisposable
     {
         _broker!.Use(intake);
         await _broker.StartAsync();
-        _listens(_broker.Port);
+        _parts.Ready(_broker.Port);
         await Task.Delay(Timeout.InfiniteTimeSpan, _parts.Options.Time, cancellation);
     }
 
