@@ -136,7 +136,8 @@ public sealed record MqttRoute
     internal void Validate(int clients)
     {
         _ = new MessageMapping(this);
-        if (!TopicSpecification.IsValidName(Target)) throw new ArgumentException($"MqttRoute.Target is '{Target}', which is no topic's name.");
+        if (!TopicSpecification.IsValidName(Target))
+            throw new ArgumentException($"MqttRoute.Target is '{Target}', which is no topic's name.");
         if (!Enum.IsDefined(Quality)) throw new ArgumentException($"MqttRoute.Quality is {Quality}, which is not known.");
         if (!Enum.IsDefined(Retained)) throw new ArgumentException($"MqttRoute.Retained is {Retained}, which is not known.");
         if (Client < 0 || Client >= clients)

@@ -47,7 +47,8 @@ public sealed record MqttSinkOptions
 
     internal void Validate()
     {
-        if (!TopicSpecification.IsValidName(Name)) throw new ArgumentException($"MqttSinkOptions.Name is '{Name}', which is no group's id.");
+        if (!TopicSpecification.IsValidName(Name))
+            throw new ArgumentException($"MqttSinkOptions.Name is '{Name}', which is no group's id.");
         if (Topics.Count == 0) throw new ArgumentException("MqttSinkOptions.Topics is empty.");
         Server.Validate();
         Limits.Check("MqttSinkOptions.InFlightMax", InFlightMax, 1, 65_535);

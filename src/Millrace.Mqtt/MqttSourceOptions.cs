@@ -65,7 +65,9 @@ public sealed record MqttAccessRule
     public bool CanSubscribe { get; init; } = true;
 }
 
-/// <summary>The embedded broker. Its sessions and retained messages live in memory; what routes take is durable before it is acknowledged.</summary>
+/// <summary>
+/// The embedded broker. Its sessions and retained messages live in memory; what routes take is durable before it is acknowledged.
+/// </summary>
 public sealed record MqttBrokerOptions
 {
     /// <summary>The address to listen at; loopback by default: clients of other machines are let in by choice only.</summary>
@@ -83,7 +85,7 @@ public sealed record MqttBrokerOptions
     /// <summary>What clients may do; when empty, the default, everything.</summary>
     public IReadOnlyList<MqttAccessRule> Access { get; init; } = [];
 
-    /// <summary>How many messages wait for a client that subscribes, before the oldest is dropped: 1 to 1,000,000, 1,000 by default.</summary>
+    /// <summary>How many messages wait for a client that subscribes, before the oldest is dropped: 1 to 1,000,000; 1,000.</summary>
     public int PendingMessagesMax { get; init; } = 1_000;
 
     internal void Validate()
@@ -154,7 +156,7 @@ public sealed record MqttSourceOptions
     /// <summary>Where messages go that cannot be taken; the name with <c>.dlq</c> by default. It is made where it is missing.</summary>
     public string? DeadLetterTopic { get; init; }
 
-    /// <summary>The first pause after a failure, doubled up to <see cref="RestartBackoffMax"/>: 1 ms to 1 hour, 100 ms by default.</summary>
+    /// <summary>The first pause after a failure, then doubled: 1 ms to 1 hour, 100 ms by default.</summary>
     public TimeSpan RestartBackoffMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest pause after a failure: up to 1 hour, 30 s by default.</summary>

@@ -40,7 +40,7 @@ public static class MqttHeaders
     /// <summary>The quality that it came with, 0 to 2, on dead letters.</summary>
     public const string Quality = "mqtt-qos";
 
-    /// <summary>Why it is a dead letter, at most <see cref="ReasonCharactersMax"/> characters. As in Millrace's other dead letters.</summary>
+    /// <summary>Why it is a dead letter, at most <see cref="ReasonCharactersMax"/> characters.</summary>
     public const string Reason = "millrace-dlq-reason";
 
     /// <summary>When it was given up, ISO 8601 in UTC.</summary>

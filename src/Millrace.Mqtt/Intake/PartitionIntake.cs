@@ -14,7 +14,8 @@ namespace Millrace.Mqtt.Intake;
 /// <param name="Partitions">How many partitions each topic has that is written to.</param>
 /// <param name="Meters">The instruments.</param>
 internal sealed record SourceParts(
-    Engine Engine, MqttSourceOptions Options, IReadOnlyList<MessageMapping> Mappings, IReadOnlyDictionary<string, int> Partitions, MqttMeters Meters)
+    Engine Engine, MqttSourceOptions Options, IReadOnlyList<MessageMapping> Mappings, IReadOnlyDictionary<string, int> Partitions,
+    MqttMeters Meters)
 {
     public Func<string> NewId { get; } = Options.NewId ?? (() => Guid.CreateVersion7(Options.Time.GetUtcNow()).ToString());
 
@@ -104,7 +105,8 @@ internal sealed class PartitionIntake
     private void Gather(List<Arrival> batch)
     {
         var bytes = 0L;
-        while (batch.Count < _parts.Options.CommitMessagesMax && bytes < _parts.Options.CommitBytesMax && _waiting.Reader.TryRead(out var next))
+        while (batch.Count < _parts.Options.CommitMessagesMax && bytes < _parts.Options.CommitBytesMax
+            && _waiting.Reader.TryRead(out var next))
         {
             if (next.Conversation.IsBroken)
             {
@@ -226,7 +228,8 @@ internal sealed class PartitionIntake
 
             var record = mapping.Map(message.Topic, message.Payload, now, _parts.NewId);
             commit.To(TargetOf(mapping.Route.Target, record.Key)).Add(
-                record.Timestamp, true, record.Key, true, record.Value.Span, ContentType, new RecordHeader(MqttHeaders.Topic, message.Topic));
+                record.Timestamp, true, record.Key, true, record.Value.Span, ContentType,
+                new RecordHeader(MqttHeaders.Topic, message.Topic));
             tally.Taken++;
         }
         catch (UnusableException reason)

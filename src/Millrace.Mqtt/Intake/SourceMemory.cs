@@ -93,5 +93,5 @@ internal sealed class SourceMemory(int rememberedMax)
     }
 
     private static MillraceException Unreadable(string store, int keyBytes, int valueBytes) => new(FailureCodes.UnknownVersion,
-        $"An entry of the source's state '{store}' (key of {keyBytes}, value of {valueBytes} bytes) is not of version 1. A newer version wrote it.");
+        $"An entry of the source's state '{store}' (key of {keyBytes}, value of {valueBytes} bytes) is not of version 1.");
 }

@@ -51,7 +51,7 @@ internal sealed class BrokerLink(SourceParts parts, MqttServerAddress server, in
         }
     }
 
-    /// <summary>Acknowledges what is durable already and says goodbye; the session stays.</summary>
+    /// <summary>Closes the connection; the session stays at the broker.</summary>
     public void Dispose() => _connection.Dispose();
 
     private async Task BeginAsync(CancellationToken cancellation)
@@ -100,8 +100,8 @@ internal sealed class BrokerLink(SourceParts parts, MqttServerAddress server, in
                     await HandOverAsync(released, new MqttPubCompPacket { PacketIdentifier = release.PacketIdentifier }, cancellation);
                     break;
                 case MqttSubAckPacket subscribed:
-                    if (subscribed.ReasonCodes.Find(code => code > MqttSubscribeReasonCode.GrantedQoS2) is var code and not default(MqttSubscribeReasonCode))
-                        throw Refused($"a subscription: {code}");
+                    var refusal = subscribed.ReasonCodes.Find(code => code > MqttSubscribeReasonCode.GrantedQoS2);
+                    if (refusal != default) throw Refused($"a subscription: {refusal}");
                     parts.Ready(0);
                     break;
                 case MqttPingRespPacket:
@@ -173,12 +173,17 @@ internal sealed class BrokerLink(SourceParts parts, MqttServerAddress server, in
 
     private MqttClientOptions ConnectionOptions()
     {
-        var tls = new MqttClientTlsOptions { UseTls = server.UsesTls, TargetHost = server.Host, RevocationMode = X509RevocationMode.NoCheck };
+        var tls = new MqttClientTlsOptions { UseTls = server.UsesTls, TargetHost = server.Host };
+        tls.RevocationMode = X509RevocationMode.NoCheck;
         if (server.TrustedAuthorities is { } authorities) tls.TrustChain = authorities;
         return new MqttClientOptions
         {
             ProtocolVersion = server.Version == MqttVersion.V5 ? MqttProtocolVersion.V500 : MqttProtocolVersion.V311,
-            ChannelOptions = new MqttClientTcpOptions { RemoteEndpoint = new System.Net.DnsEndPoint(server.Host, server.Port), TlsOptions = tls },
+            ChannelOptions = new MqttClientTcpOptions
+            {
+                RemoteEndpoint = new System.Net.DnsEndPoint(server.Host, server.Port),
+                TlsOptions = tls,
+            },
         };
     }
 
@@ -209,7 +214,9 @@ internal sealed class BrokerLink(SourceParts parts, MqttServerAddress server, in
             {
                 Topic = route.ShareGroup is { } group ? $"$share/{group}/{mapping.Pattern.Filter}" : mapping.Pattern.Filter,
                 QualityOfServiceLevel = (MqttQualityOfServiceLevel)route.Quality,
-                RetainHandling = route.Retained == MqttRetained.Ignore ? MqttRetainHandling.DoNotSendOnSubscribe : MqttRetainHandling.SendAtSubscribe,
+                RetainHandling = route.Retained == MqttRetained.Ignore
+                    ? MqttRetainHandling.DoNotSendOnSubscribe
+                    : MqttRetainHandling.SendAtSubscribe,
             });
         }
 

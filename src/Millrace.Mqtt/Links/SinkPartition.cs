@@ -36,7 +36,8 @@ internal sealed class SinkPartition(MqttSinkOptions options, ProcessorScope scop
         }
         catch (Exception failure) when (failure is not MillraceException && !cancellation.IsCancellationRequested)
         {
-            throw new MillraceException(FailureCodes.Unreachable, $"The MQTT broker {Address} did not acknowledge a message of '{scope.Processor}'.", failure);
+            throw new MillraceException(
+                FailureCodes.Unreachable, $"The MQTT broker {Address} did not acknowledge a message of '{scope.Processor}'.", failure);
         }
         finally
         {
@@ -72,17 +73,21 @@ internal sealed class SinkPartition(MqttSinkOptions options, ProcessorScope scop
         var server = options.Server;
         using var deadline = new CancellationTokenSource(options.AnswerTimeout, scope.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellation, deadline.Token);
-        var tls = new MqttClientTlsOptions { UseTls = server.UsesTls, TargetHost = server.Host, RevocationMode = X509RevocationMode.NoCheck };
+        var tls = new MqttClientTlsOptions { UseTls = server.UsesTls, TargetHost = server.Host };
+        tls.RevocationMode = X509RevocationMode.NoCheck;
         if (server.TrustedAuthorities is { } authorities) tls.TrustChain = authorities;
         var answer = await _client.ConnectAsync(new MqttClientOptions
         {
             ClientId = string.Create(CultureInfo.InvariantCulture, $"{options.Name}-{scope.Partition}"),
             ProtocolVersion = server.Version == MqttVersion.V5 ? MqttProtocolVersion.V500 : MqttProtocolVersion.V311,
-            Credentials = server.User is null ? null : new MqttClientCredentials(server.User, Encoding.UTF8.GetBytes(server.Password ?? "")),
+            Credentials = server.User is null
+                ? null
+                : new MqttClientCredentials(server.User, Encoding.UTF8.GetBytes(server.Password ?? "")),
             ChannelOptions = new MqttClientTcpOptions { RemoteEndpoint = new DnsEndPoint(server.Host, server.Port), TlsOptions = tls },
         }, both.Token);
         if (answer.ResultCode != MqttClientConnectResultCode.Success)
-            throw new MillraceException(FailureCodes.NotAuthorized, $"The MQTT broker {Address} refused '{options.Name}': {answer.ResultCode}.");
+            throw new MillraceException(
+                FailureCodes.NotAuthorized, $"The MQTT broker {Address} refused '{options.Name}': {answer.ResultCode}.");
         _inFlightMax = Math.Min(options.InFlightMax, answer.ReceiveMaximum is > 0 and var most ? (int)most : options.InFlightMax);
     }
 
@@ -107,7 +112,7 @@ internal sealed class SinkPartition(MqttSinkOptions options, ProcessorScope scop
         }
         catch (UnusableException unusable)
         {
-            var reason = unusable.Message.Length > MqttHeaders.ReasonCharactersMax ? unusable.Message[..MqttHeaders.ReasonCharactersMax] : unusable.Message;
+            var reason = unusable.Message[..Math.Min(unusable.Message.Length, MqttHeaders.ReasonCharactersMax)];
             var headers = new List<RecordHeader>();
             foreach (var header in record.Headers) headers.Add(header);
             headers.Add(new RecordHeader(MqttHeaders.Reason, reason));

@@ -101,7 +101,7 @@ internal sealed class MessageMapping
         if (ahead <= skew.FutureMax && -ahead <= skew.PastMax) return false;
         if (skew.Action == MqttSkewAction.Correct) return true;
         throw new UnusableException(string.Create(CultureInfo.InvariantCulture,
-            $"its time {time:O} is {(ahead > TimeSpan.Zero ? "after" : "before")} the clock's {now:O} by {ahead.Duration()}, more than is taken"));
+            $"its time {time:O} is {(ahead > TimeSpan.Zero ? "after" : "before")} the clock's {now:O} by more than is taken"));
     }
 
     private static CloudEvent Corrected(CloudEvent cloudEvent, DateTimeOffset original, DateTimeOffset now) => cloudEvent with
@@ -130,9 +130,11 @@ internal sealed class MessageMapping
     private static DateTimeOffset ReadTime(string text)
     {
         if (long.TryParse(text, CultureInfo.InvariantCulture, out var milliseconds)
-            && milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
+            && milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
+            && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
             return DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
-        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return time.ToUniversalTime();
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+            return time.ToUniversalTime();
         throw new UnusableException($"its time '{text}' is neither RFC 3339 nor milliseconds");
     }
 
@@ -143,8 +145,8 @@ internal sealed class MessageMapping
         var template = new Template(text);
         foreach (var used in template.Names)
         {
-            if (used is not ("topic" or "payload") && !used.StartsWith("payload.", StringComparison.Ordinal) && !Pattern.Names.Contains(used))
-                throw new ArgumentException($"The template '{text}' for {name} uses '{used}', which the topics '{Route.Topics}' do not name.");
+            if (used is "topic" or "payload" || used.StartsWith("payload.", StringComparison.Ordinal) || Pattern.Names.Contains(used)) continue;
+            throw new ArgumentException($"The template '{text}' for {name} uses '{used}', which the topics '{Route.Topics}' do not name.");
         }
 
         return template;

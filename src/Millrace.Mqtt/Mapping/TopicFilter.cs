@@ -32,7 +32,8 @@ internal static class TopicFilter
         var levels = filter.Split('/');
         for (var i = 0; i < levels.Length; i++)
         {
-            if (levels[i].Contains('#', StringComparison.Ordinal) && (levels[i] != "#" || i != levels.Length - 1)) return "'#' must be the last level alone";
+            if (levels[i].Contains('#', StringComparison.Ordinal) && (levels[i] != "#" || i != levels.Length - 1))
+                return "'#' must be the last level alone";
             if (levels[i].Contains('+', StringComparison.Ordinal) && levels[i] != "+") return "'+' must be a level alone";
         }
 

@@ -11,10 +11,12 @@ internal static partial class MqttLog
     [LoggerMessage(5001, LogLevel.Information, "MQTT source {Source} gave up client {Client}")]
     public static partial void Released(this ILogger log, string source, int client);
 
-    [LoggerMessage(5002, LogLevel.Information, "MQTT client {Client} is connected to {Host}:{Port}; the broker knew its session: {IsKnown}")]
+    [LoggerMessage(5002, LogLevel.Information,
+        "MQTT client {Client} is connected to {Host}:{Port}; the broker knew its session: {IsKnown}")]
     public static partial void Connected(this ILogger log, string client, string host, int port, bool isKnown);
 
-    [LoggerMessage(5003, LogLevel.Warning, "MQTT source {Source}, client {Client}, failed and begins again in {Pause}; nothing of it was acknowledged")]
+    [LoggerMessage(5003, LogLevel.Warning,
+        "MQTT source {Source}, client {Client}, failed and begins again in {Pause}; nothing of it was acknowledged")]
     public static partial void Restarts(this ILogger log, string source, int client, TimeSpan pause, Exception failure);
 
     [LoggerMessage(5004, LogLevel.Error, "MQTT source {Source} ended: the engine failed")]
@@ -23,7 +25,8 @@ internal static partial class MqttLog
     [LoggerMessage(5005, LogLevel.Warning, "MQTT source {Source} fell out of its group and joins again in {Pause}")]
     public static partial void Rejoins(this ILogger log, string source, TimeSpan pause, Exception failure);
 
-    [LoggerMessage(5006, LogLevel.Information, "The embedded MQTT broker of source {Source} listens at {Address}:{Port}, TLS: {IsEncrypted}")]
+    [LoggerMessage(5006, LogLevel.Information,
+        "The embedded MQTT broker of source {Source} listens at {Address}:{Port}, TLS: {IsEncrypted}")]
     public static partial void Listens(this ILogger log, string source, string address, int port, bool isEncrypted);
 
     [LoggerMessage(5007, LogLevel.Information, "The embedded MQTT broker of source {Source} stopped")]

@@ -27,7 +27,8 @@ internal sealed class MqttMeters : IDisposable
         _retainedPassed = meter.CreateCounter<long>(MqttTelemetryNames.RetainedPassed, "{message}", "Retained messages passed over.");
         _deadLetters = meter.CreateCounter<long>(MqttTelemetryNames.DeadLetters, "{message}", "Messages that could not be taken.");
         _restarts = meter.CreateCounter<long>(MqttTelemetryNames.Restarts, "{restart}", "Restarts after a failure.");
-        _commitDuration = meter.CreateHistogram<double>(MqttTelemetryNames.CommitDuration, "s", "From the call of a commit to its durability.");
+        _commitDuration = meter.CreateHistogram<double>(
+            MqttTelemetryNames.CommitDuration, "s", "From the call of a commit to its durability.");
         _waiting = meter.CreateUpDownCounter<long>(MqttTelemetryNames.Waiting, "{message}", "Messages that wait for their commit.");
     }
 
