@@ -146,7 +146,8 @@ internal sealed class MessageMapping
         foreach (var used in template.Names)
         {
             if (used is "topic" or "payload" || used.StartsWith("payload.", StringComparison.Ordinal) || Pattern.Names.Contains(used)) continue;
-            throw new ArgumentException($"The template '{text}' for {name} uses '{used}', which the topics '{Route.Topics}' do not name.");
+            throw new ArgumentException(
+                $"The template '{text}' for {name} uses '{used}', which the topics '{Route.Topics}' do not name.");
         }
 
         return template;
