@@ -145,7 +145,8 @@ internal sealed class MessageMapping
         var template = new Template(text);
         foreach (var used in template.Names)
         {
-            if (used is "topic" or "payload" || used.StartsWith("payload.", StringComparison.Ordinal) || Pattern.Names.Contains(used)) continue;
+            if (used is "topic" or "payload" || used.StartsWith("payload.", StringComparison.Ordinal)) continue;
+            if (Pattern.Names.Contains(used)) continue;
             throw new ArgumentException(
                 $"The template '{text}' for {name} uses '{used}', which the topics '{Route.Topics}' do not name.");
         }
