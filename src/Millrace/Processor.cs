@@ -80,6 +80,12 @@ public abstract class ProcessorScope
     /// <summary>The partition's number.</summary>
     public abstract int Partition { get; }
 
+    /// <summary>
+    /// The owner's epoch, greater than that of every earlier owner of the partition in this group. Who writes to a place outside of the
+    /// engine keeps it there, and refuses what comes with a smaller one: so an owner that was replaced writes nothing there either.
+    /// </summary>
+    public abstract long Epoch { get; }
+
     /// <summary>The runtime's clock.</summary>
     public abstract TimeProvider Time { get; }
 

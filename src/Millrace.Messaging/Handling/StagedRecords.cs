@@ -13,6 +13,8 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDis
 
     public override int Partition => scope.Partition;
 
+    public override long Epoch => scope.Epoch;
+
     public override TimeProvider Time => scope.Time;
 
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)

@@ -19,6 +19,8 @@ internal sealed class PartitionScope(
 
     public override int Partition => owned.Partition;
 
+    public override long Epoch => owned.Epoch;
+
     public override TimeProvider Time => context.Options.Time;
 
     /// <summary>The unit that takes what the processor does; none once the run has ended.</summary>

@@ -9,6 +9,8 @@ internal sealed class CollectingScope : ProcessorScope, IDisposable
 
     public override int Partition => 0;
 
+    public override long Epoch => 1;
+
     public override TimeProvider Time => TimeProvider.System;
 
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)

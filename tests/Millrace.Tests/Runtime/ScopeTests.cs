@@ -59,6 +59,21 @@ public sealed class ScopeTests
     }
 
     [Fact]
+    public async Task A_later_owner_of_a_partition_has_a_greater_epoch()
+    {
+        await using var rig = await OpenAsync(1, "in");
+        var epochs = new List<long>();
+        var processor = Scripted.ForEach("owned", "in", (scope, _) => epochs.Add(scope.Epoch));
+        await rig.AppendAsync("in", 0, "a");
+        await rig.RunUntilIdleAsync(processor);
+        await rig.AppendAsync("in", 0, "b");
+        await rig.RunUntilIdleAsync(processor);
+
+        Assert.Equal(2, epochs.Count);
+        Assert.True(epochs[1] > epochs[0], $"{epochs[1]} is not greater than {epochs[0]}.");
+    }
+
+    [Fact]
     public async Task A_scope_that_has_ended_refuses_everything()
     {
         await using var rig = await OpenAsync(1, "in", "out");
