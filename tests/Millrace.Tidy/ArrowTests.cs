@@ -12,7 +12,10 @@ public sealed class ArrowTests
         ["Millrace.Messaging"] = ["Millrace"],
         ["Millrace.Kafka"] = ["Millrace"],
         ["Millrace.Mqtt"] = ["Millrace"],
+        ["Millrace.Postgres"] = ["Millrace.Relational"],
+        ["Millrace.Relational"] = ["Millrace"],
         ["Millrace.RocksDb"] = ["Millrace"],
+        ["Millrace.Sqlite"] = ["Millrace.Relational"],
         ["Millrace.Streams"] = ["Millrace"],
     };
 

@@ -15,7 +15,10 @@ internal static class Repository
         typeof(Log.LogEngine).Assembly,
         typeof(Messaging.Handlers).Assembly,
         typeof(Mqtt.MqttSource).Assembly,
+        typeof(Postgres.PostgresDatabase).Assembly,
+        typeof(Relational.SinkDatabase).Assembly,
         typeof(RocksDb.RocksDbStateStores).Assembly,
+        typeof(Sqlite.SqliteDatabase).Assembly,
         typeof(Streams.WatermarkCombiner).Assembly,
     ];
 

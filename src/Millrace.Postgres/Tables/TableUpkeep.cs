@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using Millrace.Relational;
+using Npgsql;
+
+namespace Millrace.Postgres;
+
+/// <summary>
+/// Makes tables, and partitions of time ahead and as rows need them, and drops those that are past the retention. One at a time in the
+/// whole database, under an advisory lock, for "IF NOT EXISTS" alone is no protection against another who does the same. Thread safe.
+/// </summary>
+internal sealed class TableUpkeep(int partitionsAhead)
+{
+    // Any number that others hardly use: "millrace" in ASCII.
+    private const long AdvisoryLock = 0x6d696c6c72616365;
+
+    private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
+
+    public bool IsPartitioned(Table table) => _known.TryGetValue(table.Name, out var known) && known.IsPartitioned;
+
+    public async ValueTask PrepareAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, CancellationToken cancellation)
+    {
+        await LockAsync(connection, cancellation);
+        await ExecuteAsync(connection, Positions.CreateTables, cancellation);
+        await Positions.DemandVersionAsync(connection, transaction, cancellation);
+        var hasTimescale = await ScalarAsync(connection,
+            "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')", cancellation) is true;
+        if (table.CreatesIfMissing)
+        {
+            await ExecuteAsync(connection, PostgresSql.CreateTable(table, table.TimeColumn is not null && !hasTimescale), cancellation);
+            if (hasTimescale && table.TimeColumn is not null) await Hypertable.SetUpAsync(connection, table, cancellation);
+        }
+
+        // A table that was there before may be a plain one: then nothing is done about partitions.
+        var isPartitioned = await ScalarAsync(connection,
+            $"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({Literal(Names.Quote(table.Name))})", cancellation) is true;
+        _known[table.Name] = new Known(isPartitioned && table.TimeColumn is not null);
+    }
+
+    public async ValueTask KeepUpAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var ahead = new List<DateTime>();
+        var start = PostgresSql.StartOf(table, now.UtcDateTime);
+        for (var i = 0; i <= partitionsAhead; i++) ahead.Add(PostgresSql.StartOf(table, start + (i * table.PartitionSpan)));
+        await MakeAsync(connection, transaction, table, ahead, cancellation);
+        if (table.Retention is not { } retention) return;
+        foreach (var name in await PastAsync(connection, table, (now - retention).UtcDateTime, cancellation))
+            await ExecuteAsync(connection, $"DROP TABLE {Names.Quote(name)}", cancellation);
+
+        // What was dropped may be needed again, if late rows come.
+        Forget(table);
+    }
+
+    /// <summary>The beginnings of partitions that a batch's rows need and that nobody here has made.</summary>
+    public List<DateTime> Missing(SinkBatch batch)
+    {
+        if (!_known.TryGetValue(batch.Table.Name, out var known) || !known.IsPartitioned) return [];
+        var time = batch.Table.IndexOf(batch.Table.TimeColumn!);
+        var starts = new SortedSet<DateTime>();
+        foreach (var record in batch.Records)
+        {
+            foreach (var row in record.Rows) starts.Add(PostgresSql.StartOf(batch.Table, (DateTime)row[time]!));
+        }
+
+        return [.. starts.Where(start => !known.Starts.ContainsKey(start))];
+    }
+
+    public async ValueTask MakeAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, List<DateTime> starts, CancellationToken cancellation)
+    {
+        await LockAsync(connection, cancellation);
+        foreach (var start in starts) await ExecuteAsync(connection, PostgresSql.CreatePartition(table, start), cancellation);
+
+        // If the commit fails, rows without a partition fail too, and all of this is forgotten.
+        if (_known.TryGetValue(table.Name, out var known))
+        {
+            foreach (var start in starts) known.Starts.TryAdd(start, true);
+        }
+    }
+
+    /// <summary>Somebody dropped a partition: the next batch makes those that it needs.</summary>
+    public void Forget(Table table)
+    {
+        if (_known.TryGetValue(table.Name, out var known)) known.Starts.Clear();
+    }
+
+    private static async ValueTask<List<string>> PastAsync(
+        NpgsqlConnection connection, Table table, DateTime limit, CancellationToken cancellation)
+    {
+        const string sql = """
+            SELECT child.relname
+            FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+            WHERE inhparent = to_regclass(@table)
+                AND CAST(substring(pg_get_expr(child.relpartbound, child.oid) FROM 'TO \(''([^'']+)''\)') AS timestamptz) <= @limit
+            """;
+        await using var command = new NpgsqlCommand(sql, connection);
+        command.Parameters.AddWithValue("table", Names.Quote(table.Name));
+        command.Parameters.AddWithValue("limit", limit);
+        var names = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation)) names.Add(reader.GetString(0));
+        return names;
+    }
+
+    private static async ValueTask LockAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand("SELECT pg_advisory_xact_lock(@id)", connection);
+        command.Parameters.AddWithValue("id", AdvisoryLock);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private static async ValueTask<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellation);
+    }
+
+    private static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
+
+    /// <summary>What is known of a table, until somebody else changes it.</summary>
+    private sealed class Known(bool isPartitioned)
+    {
+        public bool IsPartitioned { get; } = isPartitioned;
+
+        public ConcurrentDictionary<DateTime, bool> Starts { get; } = [];
+    }
+}
