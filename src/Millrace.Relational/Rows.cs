@@ -73,13 +73,16 @@ public sealed class Rows
         (ColumnType.Real, long number) => (double)number,
         (ColumnType.Real, int number) => (double)number,
         (ColumnType.Boolean, bool flag) => flag,
-        (ColumnType.Time, DateTimeOffset time) => Micros(time.UtcDateTime),
-        (ColumnType.Time, DateTime { Kind: DateTimeKind.Utc } time) => Micros(time),
+        (ColumnType.Time, DateTimeOffset time) => Micros(column, time.UtcDateTime),
+        (ColumnType.Time, DateTime { Kind: DateTimeKind.Utc } time) => Micros(column, time),
         (ColumnType.Bytes, byte[] bytes) => bytes,
         _ => throw Mismatch(column, $"a {value.GetType().Name}"),
     };
 
-    private static DateTime Micros(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);
+    // The first instant of .NET's calendar is what a time without a value looks like, and PostgreSQL's client writes it as -infinity.
+    private DateTime Micros(Column column, DateTime time) => time.Ticks < TimeSpan.TicksPerMicrosecond
+        ? throw Mismatch(column, "the first instant of the year 1")
+        : new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);
 
     private static bool IsStorable(string text)
     {

@@ -41,7 +41,8 @@ public static class Readings
             var parts = reading.Split(' ');
             if (parts.Length != 3) throw new MillraceException(FailureCodes.DataMismatch, $"'{reading}' is no reading.");
             object? value = parts[2] == "-" ? null : double.Parse(parts[2], CultureInfo.InvariantCulture);
-            rows.Add(parts[0], Begin.AddSeconds(int.Parse(parts[1], CultureInfo.InvariantCulture)), value);
+            var time = parts[1] == "never" ? DateTimeOffset.MinValue : Begin.AddSeconds(int.Parse(parts[1], CultureInfo.InvariantCulture));
+            rows.Add(parts[0], time, value);
         }
     }
 

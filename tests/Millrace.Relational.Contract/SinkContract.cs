@@ -145,10 +145,10 @@ public abstract class SinkContract : IAsyncLifetime
     {
         using var instance = Open();
 
-        await instance.ProcessAsync(0, "a 0 1", "nonsense", "a\0b 1 1", "a 2 NaN", "\uFFFD 3 4");
+        await instance.ProcessAsync(0, "a 0 1", "nonsense", "a\0b 1 1", "a 2 NaN", "a never 1", "\uFFFD 3 4");
 
         Assert.Equal(["a|1", "\uFFFD|4"], await ReadingsAsync());
-        Assert.Equal(["nonsense", "a\0b 1 1", "a 2 NaN"], instance.DeadLetters);
+        Assert.Equal(["nonsense", "a\0b 1 1", "a 2 NaN", "a never 1"], instance.DeadLetters);
         Assert.Contains("'nonsense' is no reading", instance.DeadLetterHeaders[0][SinkDeadLetters.Reason], StringComparison.Ordinal);
     }
 

@@ -18,10 +18,11 @@ internal static class PostgresFailures
     };
 
     /// <summary>
-    /// A row without a partition is told as a check that was violated, without the check's name: somebody dropped the partition.
+    /// A row without a partition is told with the state of a violated check; the routine that tells is another one. Somebody dropped the
+    /// partition.
     /// </summary>
     public static bool IsPartitionMissing(PostgresException failure) =>
-        failure is { SqlState: PostgresErrorCodes.CheckViolation, ConstraintName: null or "" };
+        failure is { SqlState: PostgresErrorCodes.CheckViolation, Routine: "ExecFindPartition" };
 
     public static MillraceException Describe(NpgsqlException failure)
     {
