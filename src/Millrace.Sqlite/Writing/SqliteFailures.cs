@@ -6,6 +6,7 @@ namespace Millrace.Sqlite;
 /// <summary>What SQLite's result codes (https://www.sqlite.org/rescode.html) mean for a sink.</summary>
 internal static class SqliteFailures
 {
+    private const int Error = 1;
     private const int Full = 13;
     private const int TooBig = 18;
     private const int Constraint = 19;
@@ -13,6 +14,12 @@ internal static class SqliteFailures
 
     /// <summary>Whether it is the row's fault, and another row would go in.</summary>
     public static bool IsRefusal(DbException failure) => failure is SqliteException { SqliteErrorCode: TooBig or Constraint or Mismatch };
+
+    /// <summary>
+    /// Whether only the statement failed, as one on a missing table does. What SQLite undoes a whole transaction for has other codes
+    /// (https://www.sqlite.org/lang_transaction.html, section 3).
+    /// </summary>
+    public static bool IsOfStatement(SqliteException failure) => failure.SqliteErrorCode == Error;
 
     public static MillraceException Describe(SqliteException failure) => new(
         failure.SqliteErrorCode == Full ? FailureCodes.DiskFull : FailureCodes.Unreachable,

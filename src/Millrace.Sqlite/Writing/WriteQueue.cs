@@ -89,8 +89,7 @@ internal sealed class WriteQueue(SqliteOptions options) : IAsyncDisposable
         }
         catch (Exception failure)
         {
-            var described = failure is SqliteException known ? SqliteFailures.Describe(known) : failure;
-            foreach (var pending in group) pending.Fail(described);
+            foreach (var pending in group) pending.Fail(Described(failure));
             if (_connection is { } broken) await broken.DisposeAsync();
             _connection = null;
         }
@@ -103,15 +102,17 @@ internal sealed class WriteQueue(SqliteOptions options) : IAsyncDisposable
         {
             await pending.DoAsync(connection, transaction);
         }
-        catch (Exception failure) when (failure is not SqliteException)
+        catch (Exception failure) when (failure is not SqliteException known || SqliteFailures.IsOfStatement(known))
         {
-            // The work's own failure, such as a fenced owner. SQLite's own may have undone the whole transaction: they go to all.
+            // The work's own failure, such as a fenced owner or a missing table. Others may have undone the whole transaction: they go to all.
             await transaction.RollbackAsync(Savepoint, CancellationToken.None);
-            pending.Fail(failure);
+            pending.Fail(Described(failure));
         }
 
         await transaction.ReleaseAsync(Savepoint, CancellationToken.None);
     }
+
+    private static Exception Described(Exception failure) => failure is SqliteException known ? SqliteFailures.Describe(known) : failure;
 
     private List<Pending> TakeGroup()
     {
