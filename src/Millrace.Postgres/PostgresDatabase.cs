@@ -75,7 +75,8 @@ public sealed class PostgresDatabase : SinkDatabase
                 },
                 cancellation);
         }
-        catch (MillraceException failure) when (failure.InnerException is PostgresException cause && PostgresFailures.IsPartitionMissing(cause))
+        catch (MillraceException failure)
+            when (failure.InnerException is PostgresException cause && PostgresFailures.IsPartitionMissing(cause))
         {
             _upkeep.Forget(batch.Table);
             throw;

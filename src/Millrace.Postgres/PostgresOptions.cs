@@ -16,7 +16,9 @@ public sealed record PostgresOptions
     /// <summary>The most connections; a partition that writes uses one. 16 by default, 1 to 1,000.</summary>
     public int ConnectionsMax { get; init; } = 16;
 
-    /// <summary>How long a connection may take to open, or be waited for in the pool. 5 seconds by default, whole seconds, to an hour.</summary>
+    /// <summary>
+    /// How long a connection may take to open, or be waited for in the pool. 5 seconds by default, whole seconds, to an hour.
+    /// </summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long one statement may take, until it counts as failed. 30 seconds by default, whole seconds, to an hour.</summary>

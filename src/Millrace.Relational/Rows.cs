@@ -109,5 +109,6 @@ public sealed class Rows
     }
 
     private MillraceException Mismatch(Column column, string value) => new(FailureCodes.DataMismatch,
-        $"Column '{column.Name}' of table '{_table.Name}' holds {column.Type}{(column.IsNullable ? " or nothing" : "")}; {value} does not fit.");
+        $"Column '{column.Name}' of table '{_table.Name}' holds {column.Type}{(column.IsNullable ? " or nothing" : "")}; " +
+        $"{value} does not fit.");
 }

@@ -53,14 +53,19 @@ public sealed class SeriesReader
         if (column.Type is not (ColumnType.Whole or ColumnType.Real or ColumnType.Boolean))
             throw new ArgumentException($"Column '{column.Name}' of table '{_table.Name}' holds {column.Type}, which has no mean.");
         if (query.Key.Count != _table.Key.Count - 1)
-            throw new ArgumentException($"The key of a series of '{_table.Name}' has {_table.Key.Count - 1} values; {query.Key.Count} were given.");
+        {
+            throw new ArgumentException(
+                $"The key of a series of '{_table.Name}' has {_table.Key.Count - 1} values; {query.Key.Count} were given.");
+        }
+
         if (query.Step < TimeSpan.FromMilliseconds(1) || query.Step.Ticks % TimeSpan.TicksPerMicrosecond != 0)
             throw new ArgumentException($"{nameof(query.Step)} {query.Step} is not a millisecond or more, in whole microseconds.");
         if (query.From >= query.To) throw new ArgumentException($"The range from {query.From:O} to {query.To:O} is empty.");
         if (((query.To - query.From).Ticks / query.Step.Ticks) + 1 > query.BucketsMax)
         {
             throw new ArgumentException(
-                $"From {query.From:O} to {query.To:O} in steps of {query.Step} are more than {query.BucketsMax} buckets: take a longer step.");
+                $"From {query.From:O} to {query.To:O} in steps of {query.Step} are more than {query.BucketsMax} buckets: " +
+                "take a longer step.");
         }
 
         return _database.ReadAsync(_table, query, cancellation);

@@ -118,7 +118,8 @@ public sealed record Table
             throw new ArgumentException($"Column '{TimeColumn}' of table '{Name}' is not of type {nameof(ColumnType.Time)}.");
         if (Key[^1] != TimeColumn)
             throw new ArgumentException($"The time column '{TimeColumn}' is not the last of the key of table '{Name}'.");
-        if (PartitionSpan < TimeSpan.FromDays(1) || PartitionSpan > TimeSpan.FromDays(3650) || PartitionSpan.Ticks % TimeSpan.TicksPerDay != 0)
+        if (PartitionSpan < TimeSpan.FromDays(1) || PartitionSpan > TimeSpan.FromDays(3650)
+            || PartitionSpan.Ticks % TimeSpan.TicksPerDay != 0)
             throw new ArgumentException($"{nameof(PartitionSpan)} {PartitionSpan} of table '{Name}' is not 1 to 3,650 whole days.");
         if (Retention <= TimeSpan.Zero || CompressAfter <= TimeSpan.Zero)
             throw new ArgumentException($"Retention and compression of table '{Name}' need a time beyond zero.");

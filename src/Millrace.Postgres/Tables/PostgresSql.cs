@@ -34,7 +34,8 @@ internal static class PostgresSql
     public static DateTime EndOf(Table table, DateTime start)
     {
         // The first partition of all begins late, where the calendar of .NET does.
-        var end = start == DateTime.MinValue ? StartOf(table, start.Add(table.PartitionSpan)).Ticks : start.Ticks + table.PartitionSpan.Ticks;
+        var next = start.Ticks + table.PartitionSpan.Ticks;
+        var end = start == DateTime.MinValue ? StartOf(table, new DateTime(next, DateTimeKind.Utc)).Ticks : next;
         return new DateTime(Math.Min(end, DateTime.MaxValue.Ticks), DateTimeKind.Utc);
     }
 

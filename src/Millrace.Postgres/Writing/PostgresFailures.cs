@@ -35,6 +35,7 @@ internal static class PostgresFailures
             _ => FailureCodes.Unreachable,
         };
         return new MillraceException(code,
-            $"The PostgreSQL database does not do what it shall{(state is null ? "" : $" ({state})")}: {failure.Message} It is tried again.", failure);
+            $"The PostgreSQL database does not do what it shall{(state is null ? "" : $" ({state})")}: {failure.Message} It is tried anew.",
+            failure);
     }
 }

@@ -56,7 +56,8 @@ internal sealed class Staging(NpgsqlConnection connection, Table table)
 
     private string MergeText()
     {
-        var places = table.Columns.Select((c, i) => (Staged: $"c{i}", Name: Names.Quote(c.Name), IsKey: table.Key.Contains(c.Name))).ToList();
+        var places = table.Columns
+            .Select((c, i) => (Staged: $"c{i}", Name: Names.Quote(c.Name), IsKey: table.Key.Contains(c.Name))).ToList();
         var key = string.Join(", ", table.Key.Select(name => $"c{table.IndexOf(name)}"));
         var updates = string.Join(", ", places.Where(p => !p.IsKey).Select(p => $"{p.Name} = excluded.{p.Name}"));
         return $"INSERT INTO {Names.Quote(table.Name)} ({string.Join(", ", places.Select(p => p.Name))}) " +

@@ -125,19 +125,21 @@ internal static class Positions
         if (!await reader.ReadAsync(cancellation))
         {
             return new MillraceException(FailureCodes.CommitAborted,
-                $"The position of sink '{owner.Sink}' for {owner.Source} is gone from the database. Who deleted it wants the sink to begin anew.");
+                $"The position of sink '{owner.Sink}' for {owner.Source} is gone from the database. " +
+                "Who deleted it wants the sink to begin anew.");
         }
 
         var (position, epoch) = (reader.GetInt64(0), reader.GetInt64(1));
         if (epoch > owner.Epoch)
         {
             return new MillraceException(FailureCodes.Fenced,
-                $"Sink '{owner.Sink}' has epoch {owner.Epoch} on {owner.Source}; in the database an owner with epoch {epoch} took over. If the log " +
-                "was begun anew since, delete the sink's rows in millrace_positions.");
+                $"Sink '{owner.Sink}' has epoch {owner.Epoch} on {owner.Source}; in the database an owner with epoch {epoch} took over. " +
+                "If the log was begun anew since, delete the sink's rows in millrace_positions.");
         }
 
         return new MillraceException(FailureCodes.CommitAborted,
-            $"Sink '{owner.Sink}' expected its position for {owner.Source} to be {expected}; the database has {position}. It is read again.");
+            $"Sink '{owner.Sink}' expected its position for {owner.Source} to be {expected}; the database has {position}. " +
+            "It is read again.");
     }
 
     private static DbCommand OwnerCommand(DbConnection connection, DbTransaction transaction, string sql, SinkOwner owner)

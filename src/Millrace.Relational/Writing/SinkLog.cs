@@ -9,11 +9,12 @@ internal static partial class SinkLog
     public static partial void Claimed(ILogger logger, string sink, TopicPartition source, long position, long from);
 
     [LoggerMessage(EventId = 5002, Level = LogLevel.Warning,
-        Message = "The database of sink {Sink} ends at offset {Position} of {Source} and the log's position is {From} already: records between " +
-            "them are not in the database, unless retention or compaction took them from the log. Was the database set back?")]
+        Message = "The database of sink {Sink} ends at offset {Position} of {Source} and the log's position is {From} already: records " +
+            "between them are not in the database, unless retention or compaction took them from the log. Was the database set back?")]
     public static partial void Behind(ILogger logger, string sink, TopicPartition source, long position, long from);
 
     [LoggerMessage(EventId = 5003, Level = LogLevel.Warning,
-        Message = "{Count} records of {Source} are dead letters of sink {Sink}, the first at offset {Offset}; records and reasons are in {Topic}.")]
+        Message = "{Count} records of {Source} are dead letters of sink {Sink}, the first at offset {Offset}; records and reasons are in " +
+            "{Topic}.")]
     public static partial void DeadLettered(ILogger logger, string sink, TopicPartition source, int count, long offset, string topic);
 }

@@ -23,5 +23,6 @@ internal static class SqliteFailures
 
     public static MillraceException Describe(SqliteException failure) => new(
         failure.SqliteErrorCode == Full ? FailureCodes.DiskFull : FailureCodes.Unreachable,
-        $"The SQLite file does not do what it shall (result code {failure.SqliteExtendedErrorCode}): {failure.Message} It is tried again.", failure);
+        $"The SQLite file does not do what it shall (result code {failure.SqliteExtendedErrorCode}): {failure.Message} It is tried again.",
+        failure);
 }

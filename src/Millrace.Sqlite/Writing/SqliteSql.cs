@@ -18,7 +18,8 @@ internal static class SqliteSql
 
         // Retention looks for the oldest rows of all keys.
         return table.Retention is null || table.Key.Count == 1 ? create : create +
-            $"CREATE INDEX IF NOT EXISTS {Names.Quote(table.Name + "_time")} ON {Names.Quote(table.Name)} ({Names.Quote(table.TimeColumn!)});";
+            $"CREATE INDEX IF NOT EXISTS {Names.Quote(table.Name + "_time")} ON {Names.Quote(table.Name)} " +
+            $"({Names.Quote(table.TimeColumn!)});";
     }
 
     /// <summary>Row by row in their order: a prepared statement in SQLite costs less than a staging table would.</summary>
@@ -53,7 +54,8 @@ internal static class SqliteSql
 
     private static string UpsertText(Table table)
     {
-        var updates = table.Columns.Where(c => !table.Key.Contains(c.Name)).Select(c => $"{Names.Quote(c.Name)} = excluded.{Names.Quote(c.Name)}");
+        var updates = table.Columns.Where(c => !table.Key.Contains(c.Name))
+            .Select(c => $"{Names.Quote(c.Name)} = excluded.{Names.Quote(c.Name)}");
         var assignments = string.Join(", ", updates);
         return $"INSERT INTO {Names.Quote(table.Name)} ({Names.List(table.Columns.Select(c => c.Name))}) " +
             $"VALUES ({string.Join(", ", table.Columns.Select((_, i) => $"@v{i}"))}) ON CONFLICT ({Names.List(table.Key)}) DO " +

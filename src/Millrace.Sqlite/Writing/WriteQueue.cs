@@ -75,7 +75,7 @@ internal sealed class WriteQueue(SqliteOptions options) : IAsyncDisposable
         }
     }
 
-    /// <summary>The edge of the group: a failure that is not of one work alone goes to all of them, and the connection is opened anew.</summary>
+    /// <summary>The edge of the group: a failure that is not of one work alone goes to all, and the connection is opened anew.</summary>
     private async ValueTask CommitGroupAsync()
     {
         var group = TakeGroup();
@@ -104,7 +104,7 @@ internal sealed class WriteQueue(SqliteOptions options) : IAsyncDisposable
         }
         catch (Exception failure) when (failure is not SqliteException known || SqliteFailures.IsOfStatement(known))
         {
-            // The work's own failure, such as a fenced owner or a missing table. Others may have undone the whole transaction: they go to all.
+            // The work's own failure, such as a fenced owner or a missing table. Others may have undone the transaction: they go to all.
             await transaction.RollbackAsync(Savepoint, CancellationToken.None);
             pending.Fail(Described(failure));
         }
