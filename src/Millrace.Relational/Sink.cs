@@ -50,37 +50,3 @@ public sealed record Sink
             throw new ArgumentException($"{nameof(UpkeepInterval)} {UpkeepInterval} of sink '{Name}' is less than a second.");
     }
 }
-
-/// <summary>
-/// The names around a sink's dead letters. A dead letter is the record as it was read, followed by these headers; they are those of
-/// <c>Millrace.Messaging</c>, so that one reader understands both.
-/// </summary>
-public static class SinkDeadLetters
-{
-    /// <summary>What a dead-letter topic's name ends in.</summary>
-    public const string TopicSuffix = ".dlq";
-
-    /// <summary>Why the record was refused, at most <see cref="ReasonCharactersMax"/> characters.</summary>
-    public const string Reason = "millrace-dlq-reason";
-
-    /// <summary>The topic that the record was read from.</summary>
-    public const string Topic = "millrace-dlq-topic";
-
-    /// <summary>The partition that it was read from, in decimal.</summary>
-    public const string Partition = "millrace-dlq-partition";
-
-    /// <summary>The offset that it had there, in decimal.</summary>
-    public const string Offset = "millrace-dlq-offset";
-
-    /// <summary>The sink that refused it.</summary>
-    public const string Group = "millrace-dlq-group";
-
-    /// <summary>When it was said to the dead letters, ISO 8601 in UTC.</summary>
-    public const string Time = "millrace-dlq-time";
-
-    /// <summary>The most characters that <see cref="Reason"/> has; the rest is cut off.</summary>
-    public const int ReasonCharactersMax = 1_000;
-
-    /// <summary>The topic for the dead letters of a topic.</summary>
-    public static string TopicOf(string topic) => topic + TopicSuffix;
-}

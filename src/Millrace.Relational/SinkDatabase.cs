@@ -34,7 +34,7 @@ public abstract class SinkDatabase : IAsyncDisposable
             Name = sink.Name,
             Topics = sink.Topics,
             HasState = false,
-            Companions = [.. sink.Topics.Select(topic => new CompanionTopic(SinkDeadLetters.TopicOf(topic), topic))],
+            Companions = [.. sink.Topics.Select(DeadLetters.CompanionOf)],
             Create = scope => new PartitionSink(sink, this, scope, log, meter),
         };
     }

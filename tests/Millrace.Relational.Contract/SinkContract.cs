@@ -134,10 +134,10 @@ public abstract class SinkContract : IAsyncLifetime
         Assert.Equal(["sink|readings|0|17|1"], await PositionsAsync());
         var headers = instance.DeadLetterHeaders[0];
         Assert.Equal(["from", "millrace-dlq-reason", "millrace-dlq-topic", "millrace-dlq-partition", "millrace-dlq-offset", "millrace-dlq-group",
-            "millrace-dlq-time"], headers.Keys);
-        Assert.Contains("limit", headers[SinkDeadLetters.Reason], StringComparison.Ordinal);
-        Assert.Equal(("readings", "0", "11", "sink"), (headers[SinkDeadLetters.Topic], headers[SinkDeadLetters.Partition],
-            headers[SinkDeadLetters.Offset], headers[SinkDeadLetters.Group]));
+            "millrace-dlq-attempts", "millrace-dlq-time"], headers.Keys);
+        Assert.Contains("limit", headers[DeadLetters.Reason], StringComparison.Ordinal);
+        Assert.Equal(("readings", "0", "11", "sink"), (headers[DeadLetters.Topic], headers[DeadLetters.Partition],
+            headers[DeadLetters.Offset], headers[DeadLetters.Group]));
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public abstract class SinkContract : IAsyncLifetime
 
         Assert.Equal(["a|1", "\uFFFD|4"], await ReadingsAsync());
         Assert.Equal(["nonsense", "a\0b 1 1", "a 2 NaN", "a never 1"], instance.DeadLetters);
-        Assert.Contains("'nonsense' is no reading", instance.DeadLetterHeaders[0][SinkDeadLetters.Reason], StringComparison.Ordinal);
+        Assert.Contains("'nonsense' is no reading", instance.DeadLetterHeaders[0][DeadLetters.Reason], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,6 +41,10 @@ public sealed class SinkInstance : ProcessorScope, IDisposable
         await _processor.ProcessAsync(fetched, TestContext.Current.CancellationToken);
     }
 
+    public override RecordBatchBuilder ToPartition(string topic, int partition) => To(topic, []);
+
+    public override int PartitionsOf(string topic) => 1;
+
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
     {
         if (!_said.TryGetValue(topic, out var batch)) _said.Add(topic, batch = new RecordBatchBuilder());

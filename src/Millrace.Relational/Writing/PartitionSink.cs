@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Millrace.Relational;
@@ -117,33 +116,17 @@ internal sealed class PartitionSink(Sink sink, SinkDatabase database, ProcessorS
     private void SayRefused(FetchedRecords fetched, Progress progress)
     {
         if (progress.Refused.Count == 0) return;
-        var (said, first, topic) = (0, 0L, SinkDeadLetters.TopicOf(fetched.Source.Topic));
+        var (said, first, topic) = (0, 0L, DeadLetters.TopicOf(fetched.Source.Topic));
         foreach (var record in fetched)
         {
             if (!progress.Refused.Remove(record.Offset, out var reason)) continue;
-            Say(fetched.Source, record, topic, reason);
+            DeadLetters.Say(scope, fetched.Source, record, reason, attempts: 0);
             if (said++ == 0) first = record.Offset;
         }
 
         if (said == 0) return;
         meter.DeadLettered(fetched.Source.Topic, said);
         SinkLog.DeadLettered(log, sink.Name, fetched.Source, said, first, topic);
-    }
-
-    private void Say(TopicPartition source, in Record record, string topic, string reason)
-    {
-        var headers = new List<RecordHeader>(record.Headers.Count + 6);
-        foreach (var header in record.Headers) headers.Add(header);
-        var text = reason.Length <= SinkDeadLetters.ReasonCharactersMax ? reason : reason[..SinkDeadLetters.ReasonCharactersMax];
-        headers.Add(new RecordHeader(SinkDeadLetters.Reason, text));
-        headers.Add(new RecordHeader(SinkDeadLetters.Topic, source.Topic));
-        headers.Add(new RecordHeader(SinkDeadLetters.Partition, source.Partition.ToString(CultureInfo.InvariantCulture)));
-        headers.Add(new RecordHeader(SinkDeadLetters.Offset, record.Offset.ToString(CultureInfo.InvariantCulture)));
-        headers.Add(new RecordHeader(SinkDeadLetters.Group, scope.Processor));
-        headers.Add(new RecordHeader(
-            SinkDeadLetters.Time, scope.Time.GetUtcNow().UtcDateTime.ToString("O", CultureInfo.InvariantCulture)));
-        scope.To(topic, record.Key.Span)
-            .Add(record.Timestamp, record.HasKey, record.Key.Span, record.HasValue, record.Value.Span, headers.ToArray());
     }
 
     /// <summary>Where one topic is in the database, and what was refused and not said yet.</summary>
