@@ -23,8 +23,19 @@ public sealed class Wire : IDisposable
         _adapter = new MqttChannelAdapter(channel, formatter, MqttNetNullLogger.Instance);
     }
 
-    public static async Task<Wire> AcceptAsync(TcpListener listener, CancellationToken cancellation, MqttProtocolVersion version = MqttProtocolVersion.V500) =>
-        new(await listener.AcceptTcpClientAsync(cancellation), version);
+    /// <summary>
+    /// Takes the next connection on which something comes. A source that ends while it connects again leaves one behind that is closed.
+    /// </summary>
+    public static async Task<Wire> AcceptAsync(
+        TcpListener listener, CancellationToken cancellation, MqttProtocolVersion version = MqttProtocolVersion.V500)
+    {
+        while (true)
+        {
+            var client = await listener.AcceptTcpClientAsync(cancellation);
+            if (await HasSomethingAsync(client.Client, cancellation)) return new Wire(client, version);
+            client.Dispose();
+        }
+    }
 
     /// <summary>Connects as a device and awaits the broker's answer.</summary>
     public static async Task<(Wire Wire, MqttConnAckPacket Answer)> ConnectAsync(
@@ -81,5 +92,17 @@ public sealed class Wire : IDisposable
     {
         _adapter.Dispose();
         _client.Dispose();
+    }
+
+    private static async Task<bool> HasSomethingAsync(Socket socket, CancellationToken cancellation)
+    {
+        try
+        {
+            return await socket.ReceiveAsync(new byte[1], SocketFlags.Peek, cancellation) > 0;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }
