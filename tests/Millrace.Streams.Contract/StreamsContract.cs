@@ -6,7 +6,7 @@ namespace Millrace.Streams.Contract;
 public abstract class StreamsContract
 {
     /// <summary>The most that a test may take.</summary>
-    protected virtual TimeSpan TimeMax => TimeSpan.FromMinutes(2);
+    protected virtual TimeSpan TimeMax => TimeSpan.FromMinutes(5);
 
     /// <summary>Every so-manieth record is one that a crash comes at.</summary>
     protected virtual int CrashStep => 3;
