@@ -11,19 +11,22 @@ public static class MqttServices
 {
     /// <summary>
     /// Adds a source, which starts with the host's services, after the engine is open and topics are there, and stops before the engine.
-    /// Its clock and logger are the host's.
+    /// Its clock and logger are the host's. It is a singleton service under its name, once the host has started: that is how the embedded
+    /// broker's port is found, by <see cref="MqttSource.Ready"/>.
     /// </summary>
     public static MillraceBuilder AddMqttSource(this MillraceBuilder builder, MqttSourceOptions options)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        builder.Services.AddSingleton<IHostedService>(services => new HostedSource(() => new MqttSource(
+        builder.Services.AddKeyedSingleton(options.Name, (services, _) => new MqttSource(
             services.GetRequiredService<Engine>(), options with
             {
                 Time = services.GetService<TimeProvider>() ?? options.Time,
                 LoggerFactory = services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance,
-            })));
+            }));
+        builder.Services.AddSingleton<IHostedService>(
+            services => new HostedSource(() => services.GetRequiredKeyedService<MqttSource>(options.Name)));
         return builder;
     }
 

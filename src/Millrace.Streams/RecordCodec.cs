@@ -73,7 +73,7 @@ public static class RecordCodecs
     /// the event has none. A record that is no event, or of a type or data that does not fit, is a dead letter. What is written has a
     /// source of its own and an id that is the same after every restart.
     /// </summary>
-    /// <typeparam name="T">The data's class; with <see cref="object"/>, every class of the registry.</typeparam>
+    /// <typeparam name="T">The data's class, or one that several have in common, such as <see cref="object"/>.</typeparam>
     /// <param name="registry">The event types.</param>
     /// <param name="source">The CloudEvents source of what is written; null when nothing is.</param>
     public static RecordCodec<T> Events<T>(EventRegistry registry, string? source = null)

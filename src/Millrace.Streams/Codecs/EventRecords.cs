@@ -11,7 +11,7 @@ internal sealed class EventRecords<T> : RecordCodec<T>
 
     public EventRecords(EventRegistry registry, string? source)
     {
-        if (typeof(T) != typeof(object)) _ = registry.Find(typeof(T));
+        if (!registry.Contracts.Any(contract => typeof(T).IsAssignableFrom(contract.ClrType))) _ = registry.Find(typeof(T)); // says what is missing
         _registry = registry;
         _source = source;
     }

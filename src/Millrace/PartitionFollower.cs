@@ -1,6 +1,4 @@
-using Millrace;
-
-namespace Shop;
+namespace Millrace;
 
 /// <summary>
 /// Reads one partition from an offset on, outside any group, follows it, and tells how far it is. Whoever must see what is durable waits
@@ -9,7 +7,7 @@ namespace Shop;
 /// <param name="source">The partition.</param>
 /// <param name="from">Where to begin.</param>
 /// <param name="take">Takes in what was read; called in the log's order, one call at a time.</param>
-internal sealed class PartitionFollower(TopicPartition source, long from, Action<FetchedRecords> take)
+public sealed class PartitionFollower(TopicPartition source, long from, Action<FetchedRecords> take)
 {
     private const int ReadBytesMax = 1 << 20;
 
@@ -19,6 +17,7 @@ internal sealed class PartitionFollower(TopicPartition source, long from, Action
     private long _offset = from;
     private Exception? _end;
 
+    /// <summary>The partition.</summary>
     public TopicPartition Source => source;
 
     private long Offset
@@ -30,6 +29,9 @@ internal sealed class PartitionFollower(TopicPartition source, long from, Action
     }
 
     /// <summary>Reads until it is cancelled or fails; then all who wait fail with it, too.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public async Task RunAsync(Engine engine, CancellationToken cancellation)
     {
         try
@@ -52,6 +54,8 @@ internal sealed class PartitionFollower(TopicPartition source, long from, Action
     }
 
     /// <summary>Completes once everything before an offset was taken in.</summary>
+    /// <param name="offset">The offset behind what is waited for.</param>
+    /// <param name="cancellation">Gives the wait up.</param>
     /// <exception cref="Exception">What ended the reading.</exception>
     public Task WaitAsync(long offset, CancellationToken cancellation)
     {

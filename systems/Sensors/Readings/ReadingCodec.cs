@@ -1,0 +1,266 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using Millrace;
+using Millrace.Streams;
+
+namespace Sensors.Readings;
+
+/// <summary>
+/// Readings as CloudEvents, read and written without reflection: the hot path of the system. Thread safe.
+/// </summary>
+/// <param name="type">The CloudEvents type of what is written.</param>
+internal sealed class ReadingCodec(string type) : RecordCodec<SensorReading>
+{
+    private const string SourcePrefix = "/devices/";
+
+    private static readonly byte[] ReceivedType = Encoding.UTF8.GetBytes(ReadingTypes.Received);
+    private static readonly byte[] ValidatedType = Encoding.UTF8.GetBytes(ReadingTypes.Validated);
+    private static readonly byte[] ClockType = Encoding.UTF8.GetBytes(ReadingTypes.Clock);
+
+    private readonly Words _words = new();
+
+    /// <inheritdoc/>
+    public override bool TryRead(in Record record, out SensorReading value, out long timestamp, out string reason)
+    {
+        value = null!;
+        timestamp = record.Timestamp;
+        if (!EventCodec.TryRead(record, out var view, out reason))
+        {
+            reason = $"the record is not an event: {reason}";
+            return false;
+        }
+
+        var isClock = view.Type.Span.SequenceEqual(ClockType);
+        if (!isClock && !view.Type.Span.SequenceEqual(ReceivedType) && !view.Type.Span.SequenceEqual(ValidatedType))
+        {
+            reason = $"the event's type is '{Encoding.UTF8.GetString(view.Type.Span)}', not {ReadingTypes.Received}";
+            return false;
+        }
+
+        if (!view.HasJsonData)
+        {
+            reason = "the event's data is not JSON";
+            return false;
+        }
+
+        var fields = default(ReadingFields);
+        if (fields.Read(view.Data.Span, _words) is { } fault)
+        {
+            reason = fault;
+            return false;
+        }
+
+        if (fields.DeviceId is null || !SensorLimits.IsDevice(fields.DeviceId) || !IsKey(record.Key.Span, fields.DeviceId))
+        {
+            reason = $"deviceId is '{fields.DeviceId}' and the record's key is '{Encoding.UTF8.GetString(record.Key.Span)}'; "
+                + "both are the device: 1 to 64 of [A-Za-z0-9._:-]";
+            return false;
+        }
+
+        if (view.Id.Length > SensorLimits.IdLengthMax)
+        {
+            reason = $"the event's id has {view.Id.Length} bytes; at most {SensorLimits.IdLengthMax} are possible";
+            return false;
+        }
+
+        value = fields.ToReading(Encoding.UTF8.GetString(view.Id.Span), view.Time?.ToUnixTimeMilliseconds() ?? record.Timestamp, isClock);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override void Write(SensorReading value, in OutgoingRecord record, RecordBatchBuilder target)
+    {
+        var data = new ArrayBufferWriter<byte>(256);
+        WriteData(value, data);
+        EventCodec.Write(Envelope(value, type, data.WrittenMemory), EventMode.Structured, record.Key, record.Timestamp, target);
+    }
+
+    /// <summary>The event of a reading as a device sends it.</summary>
+    public static CloudEvent ToEvent(SensorReading reading)
+    {
+        var data = new ArrayBufferWriter<byte>(256);
+        WriteData(reading, data);
+        return Envelope(reading, reading.IsClock ? ReadingTypes.Clock : ReadingTypes.Received, data.WrittenMemory);
+    }
+
+    private static CloudEvent Envelope(SensorReading reading, string type, ReadOnlyMemory<byte> data) => new()
+    {
+        Id = reading.Id,
+        Source = SourcePrefix + reading.DeviceId,
+        Type = type,
+        Time = EventClock.Time(reading.Time),
+        DataContentType = "application/json",
+        Subject = reading.SensorType.Length == 0 ? null : reading.SensorType,
+        Data = data,
+    };
+
+    private static void WriteData(SensorReading reading, ArrayBufferWriter<byte> output)
+    {
+        using var json = new Utf8JsonWriter(output);
+        json.WriteStartObject();
+        json.WriteString("deviceId"u8, reading.DeviceId);
+        if (reading.SensorType.Length > 0) json.WriteString("sensorType"u8, reading.SensorType);
+        if (!double.IsNaN(reading.Value)) json.WriteNumber("value"u8, reading.Value);
+        if (reading.Unit.Length > 0) json.WriteString("unit"u8, reading.Unit);
+        if (reading.Location is not null || reading.Zone.Length > 0)
+        {
+            json.WriteStartObject("location"u8);
+            if (reading.Location is { } place)
+            {
+                json.WriteNumber("lat"u8, place.Latitude);
+                json.WriteNumber("lon"u8, place.Longitude);
+            }
+
+            if (reading.Zone.Length > 0) json.WriteString("zone"u8, reading.Zone);
+            json.WriteEndObject();
+        }
+
+        if (reading.BatteryLevel is { } battery) json.WriteNumber("batteryLevel"u8, battery);
+        if (reading.SignalStrength is { } signal) json.WriteNumber("signalStrength"u8, signal);
+        json.WriteEndObject();
+    }
+
+    private static bool IsKey(ReadOnlySpan<byte> key, string device)
+    {
+        if (key.Length != device.Length) return false; // devices are ASCII
+        for (var i = 0; i < key.Length; i++)
+        {
+            if (key[i] != device[i]) return false;
+        }
+
+        return true;
+    }
+}
+
+/// <summary>The data of a reading while it is read.</summary>
+internal ref struct ReadingFields
+{
+    private string? _sensorType;
+    private string? _unit;
+    private string? _zone;
+    private double _value;
+    private bool _hasValue;
+    private double? _latitude;
+    private double? _longitude;
+    private double? _battery;
+    private double? _signal;
+
+    public string? DeviceId { get; private set; }
+
+    /// <summary>Reads the JSON; why it is no reading, or null. Fields that are not known are passed over.</summary>
+    public string? Read(ReadOnlySpan<byte> json, Words words)
+    {
+        var reader = new Utf8JsonReader(json);
+        var field = "data";
+        try
+        {
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return "the event's data is no JSON object";
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (!ReadField(ref reader, words, ref field)) reader.Skip();
+            }
+
+            return null;
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException)
+        {
+            return $"{field} does not fit: {failure.Message}";
+        }
+    }
+
+    public readonly SensorReading ToReading(string id, long time, bool isClock) => new()
+    {
+        Id = id,
+        DeviceId = DeviceId!,
+        SensorType = _sensorType ?? "",
+        Value = _hasValue ? _value : double.NaN,
+        Unit = _unit ?? "",
+        Location = _latitude is { } latitude && _longitude is { } longitude ? new Place(latitude, longitude) : null,
+        Zone = _zone ?? "",
+        BatteryLevel = _battery,
+        SignalStrength = _signal,
+        Time = time,
+        IsClock = isClock,
+    };
+
+    /// <summary>Reads the value of a known field; false, at the name still, for an unknown one.</summary>
+    private bool ReadField(ref Utf8JsonReader reader, Words words, ref string field)
+    {
+        if (reader.ValueTextEquals("deviceId"u8)) DeviceId = Text(ref reader, words, ref field, "deviceId");
+        else if (reader.ValueTextEquals("sensorType"u8)) _sensorType = Text(ref reader, words, ref field, "sensorType");
+        else if (reader.ValueTextEquals("unit"u8)) _unit = Text(ref reader, words, ref field, "unit");
+        else if (reader.ValueTextEquals("value"u8))
+        {
+            _hasValue = Number(ref reader, ref field, "value") is { } number;
+            _value = _hasValue ? reader.GetDouble() : double.NaN;
+        }
+        else if (reader.ValueTextEquals("batteryLevel"u8)) _battery = Number(ref reader, ref field, "batteryLevel");
+        else if (reader.ValueTextEquals("signalStrength"u8)) _signal = Number(ref reader, ref field, "signalStrength");
+        else if (reader.ValueTextEquals("location"u8)) ReadLocation(ref reader, words, ref field);
+        else return false;
+        return true;
+    }
+
+    private void ReadLocation(ref Utf8JsonReader reader, Words words, ref string field)
+    {
+        field = "location";
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Null) return;
+        if (reader.TokenType != JsonTokenType.StartObject) throw new FormatException("it is an object");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("lat"u8)) _latitude = Number(ref reader, ref field, "location.lat");
+            else if (reader.ValueTextEquals("lon"u8)) _longitude = Number(ref reader, ref field, "location.lon");
+            else if (reader.ValueTextEquals("zone"u8)) _zone = Text(ref reader, words, ref field, "location.zone");
+            else reader.Skip();
+        }
+    }
+
+    private static string? Text(ref Utf8JsonReader reader, Words words, ref string field, string name)
+    {
+        field = name;
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Null) return null;
+        if (reader.TokenType != JsonTokenType.String) throw new FormatException("it is text");
+        return words.Of(ref reader);
+    }
+
+    private static double? Number(ref Utf8JsonReader reader, ref string field, string name)
+    {
+        field = name;
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Null) return null;
+        if (reader.TokenType != JsonTokenType.Number) throw new FormatException("it is a number");
+        return reader.GetDouble();
+    }
+}
+
+/// <summary>
+/// Names that come again and again (devices, zones, types, units) as one string each. Bounded: when it is full, new ones are made each time.
+/// Thread safe.
+/// </summary>
+internal sealed class Words
+{
+    private const int Max = 1_000_000;
+
+    private readonly ConcurrentDictionary<string, string> _known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+
+    public Words() => _lookup = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    /// <summary>The text at the reader.</summary>
+    /// <exception cref="FormatException">It is longer than names are.</exception>
+    public string Of(ref Utf8JsonReader reader)
+    {
+        if (reader.ValueSpan.Length > SensorLimits.NameLengthMax)
+            throw new FormatException($"it has {reader.ValueSpan.Length} bytes; at most {SensorLimits.NameLengthMax} are possible");
+        Span<char> characters = stackalloc char[SensorLimits.NameLengthMax];
+        var text = characters[..reader.CopyString(characters)];
+        if (_lookup.TryGetValue(text, out var known)) return known;
+        var made = text.ToString();
+        if (_known.Count < Max) _known.TryAdd(made, made);
+        return made;
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sensors.Alerts;
+using Sensors.Api;
+using Sensors.Averages;
+using Sensors.Devices;
+using Sensors.Readings;
+
+namespace Sensors;
+
+/// <summary>How events are written as JSON: camelCase, nothing by reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters = [typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(ReadingRejected))]
+[JsonSerializable(typeof(MinuteAverage))]
+[JsonSerializable(typeof(DeviceDescribed))]
+[JsonSerializable(typeof(AcknowledgeAlert))]
+[JsonSerializable(typeof(AlertEvent.Raised))]
+[JsonSerializable(typeof(AlertEvent.Changed))]
+[JsonSerializable(typeof(AlertEvent.Cleared))]
+[JsonSerializable(typeof(AlertEvent.Acknowledged))]
+internal sealed partial class EventJson : JsonSerializerContext;
+
+/// <summary>How the interface and the live feed are written as JSON: the same, but with nulls, so that a field is always there.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(DeviceAnswer))]
+[JsonSerializable(typeof(DevicePage))]
+[JsonSerializable(typeof(DeviceRequest))]
+[JsonSerializable(typeof(SeriesAnswer))]
+[JsonSerializable(typeof(AlertAnswer))]
+[JsonSerializable(typeof(AlertPage))]
+[JsonSerializable(typeof(AcknowledgeRequest))]
+[JsonSerializable(typeof(SensorsStats))]
+[JsonSerializable(typeof(IReadOnlyList<TopologyAnswer>))]
+[JsonSerializable(typeof(HealthAnswer))]
+[JsonSerializable(typeof(ProblemAnswer))]
+[JsonSerializable(typeof(RunReport))]
+internal sealed partial class ApiJson : JsonSerializerContext;
+
+/// <summary>
+/// <see cref="ApiJson"/> with letters and quotes as they are: answers are JSON by their content type and never part of HTML.
+/// </summary>
+internal static class PlainJson
+{
+    public static ApiJson Api { get; } = new(new JsonSerializerOptions(ApiJson.Default.Options)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
