@@ -1,0 +1,95 @@
+import { byId, deviceHash, html, setChildren, setStatusChip, setText, words } from './elements.js';
+import { count, duration, plain, reading, utc, utcShort } from './format.js';
+import { acknowledge } from './acknowledge.js';
+
+const rowsMax = 100;
+const rank = { OPEN: 0, ACKNOWLEDGED: 1, CLEARED: 2 };
+
+/** The alerts: open ones first, then acknowledged ones, then the latest cleared. */
+export function showAlerts(store) {
+  const list = byId('alerts');
+  const select = byId('alerts-state');
+  let rows = new Map();
+  const draw = () => {
+    const wanted = select.value;
+    const found = [...store.alerts.values()].filter(alert => wanted === '' || alert.state === wanted).sort(inOrder);
+    const shown = found.slice(0, rowsMax);
+    const kept = new Map(shown.map(alert => [alert.alertId, rows.get(alert.alertId) ?? makeRow(store, alert)]));
+    for (const alert of shown) {
+      fillRow(kept.get(alert.alertId), alert, alert.deviceId === store.selected);
+    }
+    rows = kept;
+    setChildren(list, [...kept.values()].map(row => row.node));
+    const message = byId('alerts-message');
+    message.hidden = shown.length > 0 && found.length <= rowsMax;
+    setText(message, found.length > rowsMax
+      ? `${count(found.length - rowsMax)} more`
+      : store.stats ? wanted === '' ? 'No alerts.' : `No alert is ${wanted.toLowerCase()}.` : 'Waiting for alerts…');
+  };
+  store.on('alerts', draw, 300);
+  store.on('selection', draw);
+  select.addEventListener('change', draw);
+}
+
+function inOrder(a, b) {
+  return rank[a.state] - rank[b.state] || instant(b) - instant(a) || (a.alertId < b.alertId ? -1 : 1);
+}
+
+// A cleared alert is as new as its end, an open one as its start.
+function instant(alert) {
+  return Date.parse(alert.state === 'CLEARED' ? alert.end ?? alert.updated : alert.start);
+}
+
+function makeRow(store, alert) {
+  const row = { alert };
+  row.chip = html('span', { class: 'chip' });
+  row.state = html('span', { class: 'alert-state' });
+  row.reason = html('p', { class: 'alert-reason' });
+  row.facts = html('p', { class: 'alert-facts' });
+  row.note = html('p', { class: 'alert-note' });
+  row.button = html('button', {
+    type: 'button', class: 'quiet', 'aria-label': `Acknowledge the alert of ${alert.deviceId}`, onclick: event => {
+      event.stopPropagation();
+      acknowledge(store, row.alert);
+    },
+  }, 'Acknowledge');
+  row.node = html('li', {
+    class: 'alert', 'data-id': alert.alertId, onclick: event => {
+      if (!event.target.closest('a') && !getSelection().toString()) {
+        location.hash = deviceHash(alert.deviceId);
+      }
+    },
+  },
+    html('div', { class: 'alert-line' }, row.chip, html('span', { class: 'alert-kind' }, words(alert.kind)),
+      html('a', { class: 'alert-device', href: deviceHash(alert.deviceId), title: alert.deviceId }, alert.deviceId), row.state, row.button),
+    row.reason, row.facts, row.note);
+  return row;
+}
+
+function fillRow(row, alert, isSelected) {
+  row.node.classList.toggle('selected', isSelected);
+  if (row.alert === alert && row.node.dataset.state) {
+    return;
+  }
+  row.alert = alert;
+  row.node.dataset.state = alert.state;
+  setStatusChip(row.chip, alert.severity);
+  setText(row.state, words(alert.state));
+  setText(row.reason, alert.reason ?? '');
+  row.facts.replaceChildren(...facts(alert).map(text => html('span', {}, text)));
+  row.note.hidden = !alert.acknowledgedBy;
+  setText(row.note, alert.acknowledgedBy ? `${alert.acknowledgedBy}${alert.note ? `: ${alert.note}` : ''}` : '');
+  row.button.hidden = alert.state !== 'OPEN';
+}
+
+// How long is told by event time: the browser's clock may be years away from a replayed series.
+function facts(alert) {
+  const start = Date.parse(alert.start);
+  const end = Date.parse(alert.end ?? alert.updated);
+  const lasted = end > start ? `, ${duration((end - start) / 1000)}` : '';
+  const since = alert.end ? `${utc(start)} to ${utcShort(end, start)}${lasted}` : `since ${utc(start)}${lasted}`;
+  const value = alert.value === null || alert.value === undefined ? null : `value ${reading(alert.value)}`;
+  const limit = alert.limit === null || alert.limit === undefined ? null : `limit ${plain(alert.limit)}`;
+  const peak = alert.peak === null || alert.peak === undefined || alert.peak === alert.value ? null : `peak ${reading(alert.peak)}`;
+  return [[value, limit].filter(Boolean).join(', '), peak, since].filter(Boolean);
+}
