@@ -3,6 +3,7 @@ using Millrace.Streams;
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
 using Millrace.Streams.States;
+using Millrace.Streams.Tables;
 
 namespace Nexmark;
 
@@ -128,6 +129,8 @@ internal sealed class WorkerHost(int index, int count, IReadOnlyList<Worker> wor
     public int Index => index;
 
     public int Count => count;
+
+    public override TableCopy TableOf(TableDefinition table) => throw new NotSupportedException("No query has a global table.");
 
     public IReadOnlyList<Worker> Workers => workers;
 

@@ -1,5 +1,6 @@
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
+using Millrace.Streams.Tables;
 
 namespace Millrace.Streams;
 
@@ -104,6 +105,44 @@ public sealed class DataStream<T>
         return new KeyedStream<TKey, T>(isMoved ? Move(keying, through ?? StateCodecs.Default<T>()) : this, keying);
     }
 
+    /// <summary>
+    /// Each record with what a global table holds for a key now. Records without a key, or for whose key the table has nothing, are left
+    /// out. The stream needs no keys, and stays in its partitions.
+    /// </summary>
+    /// <typeparam name="TKey">The table's keys.</typeparam>
+    /// <typeparam name="TTable">The table's values.</typeparam>
+    /// <typeparam name="TOut">What they become.</typeparam>
+    /// <param name="table">The table, of the same topology.</param>
+    /// <param name="key">Which key a record looks for; null for none.</param>
+    /// <param name="select">Makes one of both.</param>
+    /// <exception cref="ArgumentException">The table belongs to another topology.</exception>
+    public DataStream<TOut> JoinTable<TKey, TTable, TOut>(
+        GlobalTable<TKey, TTable> table, Func<T, TKey?> key, Func<T, TTable, TOut> select)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(select);
+        return Join("global table join", table, new TableJoinWork<T, TKey, TTable, TOut>(
+            key, (value, known) => select(value, known!), IsOuter: false));
+    }
+
+    /// <summary>
+    /// As <see cref="JoinTable"/>, with the type's default for records without a key and where the table has nothing.
+    /// </summary>
+    /// <typeparam name="TKey">The table's keys.</typeparam>
+    /// <typeparam name="TTable">The table's values.</typeparam>
+    /// <typeparam name="TOut">What they become.</typeparam>
+    /// <param name="table">The table, of the same topology.</param>
+    /// <param name="key">Which key a record looks for; null for none.</param>
+    /// <param name="select">Makes one of both.</param>
+    /// <exception cref="ArgumentException">The table belongs to another topology.</exception>
+    public DataStream<TOut> LeftJoinTable<TKey, TTable, TOut>(
+        GlobalTable<TKey, TTable> table, Func<T, TKey?> key, Func<T, TTable?, TOut> select)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(select);
+        return Join("left global table join", table, new TableJoinWork<T, TKey, TTable, TOut>(key, select, IsOuter: true));
+    }
+
     /// <summary>The records become an output of the topology.</summary>
     /// <param name="output">Its name, as of a topic; a topology has it once.</param>
     /// <param name="options">How values become records; the defaults when null.</param>
@@ -144,6 +183,26 @@ public sealed class DataStream<T>
 
     /// <summary>One more reader of this stream, which is part of an operator that reads several.</summary>
     internal void FeedTo(Func<TopologyInstance, Sink<T>> build) => _consumers.Add(build);
+
+    private DataStream<TOut> Join<TKey, TTable, TOut>(
+        string kind, GlobalTable<TKey, TTable> table, TableJoinWork<T, TKey, TTable, TOut> work)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(work.Key, "key");
+        if (table.Topology != Topology)
+            throw new ArgumentException($"Global table '{table.Name}' belongs to topology '{table.Topology.Name}'.", nameof(table));
+        var stream = new DataStream<TOut>(Topology, Topology.Add(kind, table.Name, Node));
+        table.Definition.Readers.Add(stream.Node);
+        _consumers.Add(instance =>
+        {
+            var copy = (TableCopy<TKey, TTable>)instance.Host.TableOf(table.Definition);
+            var one = new TableJoinOperator<T, TKey, TTable, TOut>(work, copy, stream.Build(instance));
+            instance.Add(stream.Node, one);
+            return one;
+        });
+        return stream;
+    }
 
     /// <summary>The stream behind a topic, where records are in the partition of their key. A record without one stays where it
     /// is.</summary>

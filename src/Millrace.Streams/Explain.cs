@@ -82,6 +82,9 @@ public sealed record StageStatus
     /// <summary>The topics that it reads.</summary>
     public required IReadOnlyList<string> Topics { get; init; }
 
+    /// <summary>The global tables that its operators look into, as this process holds them.</summary>
+    public required IReadOnlyList<GlobalTableStatus> Tables { get; init; }
+
     /// <summary>The partitions that run in this process, in order.</summary>
     public required IReadOnlyList<StagePartitionStatus> Partitions { get; init; }
 }
@@ -107,6 +110,7 @@ public sealed record TopologyStatus
         {
             text.Append(CultureInfo.InvariantCulture,
                 $"  stage {stage.Name} reads {string.Join(", ", stage.Topics)}; {stage.Partitions.Count} partitions run here\n");
+            foreach (var table in stage.Tables) StatusView.Write(text, table);
             foreach (var group in stage.Partitions.SelectMany(
                 partition => partition.Operators.Select(one => (partition.Partition, Operator: one))).GroupBy(pair => pair.Operator.Name))
                 StatusView.Write(text, [.. group]);

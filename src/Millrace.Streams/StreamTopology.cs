@@ -70,6 +70,7 @@ public sealed class StreamTopology
 {
     private readonly List<TopologyNode> _nodes = [];
     private readonly Dictionary<string, SourceDefinition> _sources = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TableDefinition> _tables = new(StringComparer.Ordinal);
     private readonly HashSet<string> _outputs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, object> _sides = new(StringComparer.Ordinal);
 
@@ -90,6 +91,9 @@ public sealed class StreamTopology
     /// <summary>Sources and the topics in between, in the order of definition.</summary>
     internal IReadOnlyCollection<SourceDefinition> Sources => _sources.Values;
 
+    /// <summary>Global tables in the order of definition.</summary>
+    internal IReadOnlyCollection<TableDefinition> Tables => _tables.Values;
+
     /// <summary>A stream of a source's records.</summary>
     /// <typeparam name="T">The records' type.</typeparam>
     /// <param name="source">The source's name; a topology has it once.</param>
@@ -98,7 +102,7 @@ public sealed class StreamTopology
     public DataStream<T> From<T>(string source, SourceOptions<T>? options = null)
     {
         DemandName("Source", source, nameof(source));
-        if (_sources.ContainsKey(source))
+        if (_sources.ContainsKey(source) || _tables.ContainsKey(source))
             throw new ArgumentException($"Topology '{Name}' reads source '{source}' already.", nameof(source));
         options ??= new SourceOptions<T>();
         if (options.OutOfOrderness < TimeSpan.Zero)
@@ -113,6 +117,38 @@ public sealed class StreamTopology
             instance.Add(definition, new SourceOperator<T>(options, definition, instance, output));
         }));
         return stream;
+    }
+
+    /// <summary>
+    /// A table of a topic's latest values that every partition has whole. What lies in the topic when a process starts is there before the
+    /// first record is worked on; after that the table changes as its topic does.
+    /// </summary>
+    /// <typeparam name="TKey">The keys' type.</typeparam>
+    /// <typeparam name="T">The values' type.</typeparam>
+    /// <param name="topic">The topic's name; a topology has it once, and not as a source besides. Any number of partitions.</param>
+    /// <param name="options">Keys, values and the limit; the defaults when null.</param>
+    /// <exception cref="ArgumentException">
+    /// The name is not that of a topic or is used already, the limit is out of bounds, or the type of keys has no reader by default.
+    /// </exception>
+    public GlobalTable<TKey, T> GlobalTable<TKey, T>(string topic, GlobalTableOptions<TKey, T>? options = null)
+        where TKey : notnull
+    {
+        DemandName("Global table", topic, nameof(topic));
+        if (_sources.ContainsKey(topic) || _tables.ContainsKey(topic))
+            throw new ArgumentException($"Topology '{Name}' reads topic '{topic}' already.", nameof(topic));
+        options ??= new GlobalTableOptions<TKey, T>();
+        const int most = GlobalTableOptions<TKey, T>.EntriesMaxLimit;
+        if (options.EntriesMax is < 1 or > most)
+        {
+            throw new ArgumentException(
+                $"Global table '{topic}' may have {options.EntriesMax} entries; 1 to {most} are possible.", nameof(options));
+        }
+
+        var readKey = options.Key ?? TableKeys.Default<TKey>() ?? throw new ArgumentException(
+            $"Global table '{topic}' has keys of type {typeof(TKey).Name}: say by Key how a record's key becomes one.", nameof(options));
+        var definition = new TableDefinition<TKey, T>(topic, options, readKey);
+        _tables.Add(topic, definition);
+        return new GlobalTable<TKey, T>(this, definition);
     }
 
     /// <summary>

@@ -14,4 +14,7 @@ public static class StreamsTelemetryNames
 
     /// <summary>Counter, {record}: records that could not be read or worked on and became dead letters.</summary>
     public const string DeadLetters = "millrace.streams.records.dead_letters";
+
+    /// <summary>Counter, {record}: records of global tables that cannot be read and were left out.</summary>
+    public const string TableRefused = "millrace.streams.tables.refused";
 }

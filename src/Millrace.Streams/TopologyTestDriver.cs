@@ -79,6 +79,32 @@ public sealed class TopologyTestDriver
     /// <exception cref="ArgumentException">There is no such source or partition.</exception>
     public void SetIdle(string source, int partition = 0) => Source(source, partition).SetIdle(partition);
 
+    /// <summary>Gives a global table a value for a key. What stands in tables is in no snapshot, as it is in no commit.</summary>
+    /// <typeparam name="TKey">The table's keys.</typeparam>
+    /// <typeparam name="T">The table's values.</typeparam>
+    /// <param name="table">The table's topic.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="ArgumentException">No operator looks into such a table, or its types are others.</exception>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.TooLarge"/>: it has as many entries as it may have.</exception>
+    public void SetInTable<TKey, T>(string table, TKey key, T value)
+        where TKey : notnull
+    {
+        var copy = _host.Table(table) as Tables.TableCopy<TKey, T> ?? throw new ArgumentException(
+            $"Global table '{table}' has other types than {typeof(TKey).Name} and {typeof(T).Name}.", nameof(table));
+        copy.Put(key, value);
+    }
+
+    /// <summary>Removes a key from a global table.</summary>
+    /// <param name="table">The table's topic.</param>
+    /// <param name="key">The key.</param>
+    /// <exception cref="ArgumentException">No operator looks into such a table, or its keys are of another type.</exception>
+    public void RemoveFromTable(string table, object key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        _host.Table(table).Remove(key);
+    }
+
     /// <summary>Processing time moves on; partitions that have been silent for long enough become idle.</summary>
     /// <param name="time">By how much; zero or more.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
@@ -129,6 +155,7 @@ public sealed class TopologyTestDriver
     private sealed class DriverHost(int partitions) : InstanceHost
     {
         private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
+        private readonly Dictionary<string, Tables.TableCopy> _tables = new(StringComparer.Ordinal);
         private long _now;
 
         public int Partitions => partitions;
@@ -144,6 +171,16 @@ public sealed class TopologyTestDriver
 
         public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance) =>
             new DirectRepartition<T>(repartition.Source.Name, instance);
+
+        public override Tables.TableCopy TableOf(TableDefinition table)
+        {
+            if (!_tables.TryGetValue(table.Name, out var copy)) _tables.Add(table.Name, copy = table.Open(() => { }));
+            return copy;
+        }
+
+        public Tables.TableCopy Table(string name) => _tables.TryGetValue(name, out var copy)
+            ? copy
+            : throw new ArgumentException($"The topology looks into no global table '{name}'.", nameof(name));
 
         public override Sink<T>? TapOf<T>(string tag) => Add<T>((true, tag));
 

@@ -31,6 +31,41 @@ public sealed record Processor
     /// processor starts. None by default.
     /// </summary>
     public IReadOnlyList<CompanionTopic> Companions { get; init; } = [];
+
+    /// <summary>
+    /// Topics that it has whole, all of their partitions in each process, whatever partitions it owns: Kafka Streams' global tables. They
+    /// are no part of its group, and how far they were read is in no commit. None by default.
+    /// </summary>
+    public IReadOnlyList<GlobalTopic> GlobalTopics { get; init; } = [];
+}
+
+/// <summary>
+/// A topic that a processor has whole. The runtime reads all of its partitions from their beginning, once per process, and goes on with
+/// what comes. No partition is worked on before what lay there at the start was given. A reading that fails is begun anew after a pause,
+/// from the beginning; the partitions go on meanwhile with what they have.
+/// </summary>
+public sealed record GlobalTopic
+{
+    /// <summary>The topic's name. It has to exist when the runtime starts.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What takes the records; called each time that the topic is read from its beginning.</summary>
+    public required Func<GlobalTopicIntake> Begin { get; init; }
+}
+
+/// <summary>
+/// What takes the records of a global topic. Called from one loop, never two calls at a time, while partitions are worked on elsewhere. A
+/// call that throws ends the reading.
+/// </summary>
+public abstract class GlobalTopicIntake
+{
+    /// <summary>Takes records of one partition, in their order. They are valid until the call ends.</summary>
+    public abstract void Take(FetchedRecords records);
+
+    /// <summary>All that lay in the topic when the reading began has been given. Called once; nothing by default.</summary>
+    public virtual void Complete()
+    {
+    }
 }
 
 /// <summary>A topic that exists because another one does, with its partition count and durability: a key stays in its partition.</summary>

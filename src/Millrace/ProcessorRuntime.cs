@@ -159,6 +159,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     private async Task JoinAllAsync(CancellationToken cancellation)
     {
         foreach (var processor in _processors) await EnsureCompanionsAsync(processor, cancellation);
+        foreach (var processor in _processors) await DemandGlobalsAsync(processor, cancellation);
         await _context.Topics.RefreshAsync(cancellation);
         foreach (var member in _members) await member.StartAsync(cancellation);
     }
@@ -176,6 +177,16 @@ public sealed class ProcessorRuntime : IAsyncDisposable
 
             var like = new TopicSpecification { Name = companion.Name, Partitions = topic.Partitions.Count, Durability = topic.Durability };
             await _context.Engine.EnsureTopicAsync(like, cancellation);
+        }
+    }
+
+    private async ValueTask DemandGlobalsAsync(Processor processor, CancellationToken cancellation)
+    {
+        foreach (var global in processor.GlobalTopics)
+        {
+            if (await _context.Engine.FindTopicAsync(global.Name, cancellation) is not null) continue;
+            throw new MillraceException(FailureCodes.TopicNotFound,
+                $"Topic '{global.Name}', which processor '{processor.Name}' has whole, does not exist. Create it before the start.");
         }
     }
 

@@ -10,3 +10,9 @@ public sealed class KafkaStreamsContract : StreamsContract
 
     protected override EngineHost CreateHost() => HandlerHosts.Create();
 }
+
+/// <summary>Global tables on the shared broker.</summary>
+public sealed class KafkaGlobalTableContract : GlobalTableContract
+{
+    protected override EngineHost CreateHost() => HandlerHosts.Create();
+}

@@ -32,6 +32,11 @@ public sealed class EmbeddedStreamsContract : StreamsContract
     protected override EngineHost CreateHost() => new FolderHost();
 }
 
+public sealed class EmbeddedGlobalTableContract : GlobalTableContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
 public sealed class HostTests
 {
     [Fact]

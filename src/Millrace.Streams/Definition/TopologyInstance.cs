@@ -1,5 +1,6 @@
 using Millrace.Streams.Operators;
 using Millrace.Streams.States;
+using Millrace.Streams.Tables;
 
 namespace Millrace.Streams.Definition;
 
@@ -23,6 +24,9 @@ internal abstract class InstanceHost
 
     /// <summary>Where records go that are to be moved to the partition of their key.</summary>
     public abstract Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance);
+
+    /// <summary>What is held here of a global table.</summary>
+    public abstract TableCopy TableOf(TableDefinition table);
 
     /// <summary>Who wants to read a side output besides the topology; null for nobody.</summary>
     public virtual Sink<T>? TapOf<T>(string tag) => null;

@@ -22,7 +22,7 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
         _run = run;
         _scope = scope;
         _guard = new DeadLetterGuard(scope, run.Condemned);
-        _instance = new TopologyInstance(run.Topology, new ScopeHost(run.Stage, run.Stages, scope));
+        _instance = new TopologyInstance(run.Topology, new ScopeHost(run, scope));
         _instance.Restore(new ScopeState(scope));
         _counted = new StageCounts(run.Meter, run.Stage.Name, _instance, _guard);
         Arm();

@@ -1,21 +1,22 @@
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
 using Millrace.Streams.States;
+using Millrace.Streams.Tables;
 
 namespace Millrace.Streams.Running;
 
 /// <summary>A stage's instance on one partition: its topics, and the runtime's clock.</summary>
-internal sealed class ScopeHost(Stage stage, IReadOnlyList<Stage> stages, ProcessorScope scope) : InstanceHost
+internal sealed class ScopeHost(StageRun run, ProcessorScope scope) : InstanceHost
 {
     public override long Now => scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public override bool NeedsIdleness => stage.NeedsIdleness;
+    public override bool NeedsIdleness => run.Stage.NeedsIdleness;
 
-    public override bool Runs(SourceDefinition source) => stage.Sources.Contains(source);
+    public override bool Runs(SourceDefinition source) => run.Stage.Sources.Contains(source);
 
     /// <summary>One partition of a topic of the application; of a topic in between all partitions of the stage that writes it.</summary>
     public override int ChannelsOf(SourceDefinition source) =>
-        source.From is null ? 1 : scope.PartitionsOf(stages.First(other => other.Written.Contains(source)).Model);
+        source.From is null ? 1 : scope.PartitionsOf(run.Stages.First(other => other.Written.Contains(source)).Model);
 
     public override Sink<T> OutputOf<T>(TopologyNode node, string output, OutputWriting<T> writing, TopologyInstance instance)
     {
@@ -23,6 +24,8 @@ internal sealed class ScopeHost(Stage stage, IReadOnlyList<Stage> stages, Proces
         instance.Add(node, one);
         return one;
     }
+
+    public override TableCopy TableOf(TableDefinition table) => run.Tables[table];
 
     public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance)
     {

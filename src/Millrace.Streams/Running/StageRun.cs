@@ -1,20 +1,33 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Millrace.Streams.Definition;
+using Millrace.Streams.Tables;
 
 namespace Millrace.Streams.Running;
 
 /// <summary>What the instances of a stage in this process share. Thread safe.</summary>
-internal sealed class StageRun(StreamTopology topology, Stage stage, IReadOnlyList<Stage> stages, StreamsMeter meter)
+internal sealed class StageRun
 {
     private readonly ConcurrentDictionary<int, (PartitionStreams Instance, IReadOnlyList<OperatorStatus> Operators)> _shown = new();
 
-    public StreamTopology Topology { get; } = topology;
+    public StageRun(StreamTopology topology, Stage stage, IReadOnlyList<Stage> stages, StreamsMeter meter)
+    {
+        (Topology, Stage, Stages, Meter) = (topology, stage, stages, meter);
+        var tags = new TagList { { TelemetryNames.ConsumerGroup, stage.Name } };
+        Tables = topology.Tables.Where(table => table.Readers.Exists(stage.Nodes.Contains))
+            .ToDictionary(table => table, table => table.Open(() => meter.TableRefused.Add(1, tags)));
+    }
 
-    public Stage Stage { get; } = stage;
+    public StreamTopology Topology { get; }
 
-    public IReadOnlyList<Stage> Stages { get; } = stages;
+    public Stage Stage { get; }
 
-    public StreamsMeter Meter { get; } = meter;
+    public IReadOnlyList<Stage> Stages { get; }
+
+    public StreamsMeter Meter { get; }
+
+    /// <summary>The global tables that operators of the stage look into: one copy for all partitions of the process.</summary>
+    public IReadOnlyDictionary<TableDefinition, TableCopy> Tables { get; }
 
     public Condemned Condemned { get; } = new();
 
@@ -23,6 +36,7 @@ internal sealed class StageRun(StreamTopology topology, Stage stage, IReadOnlyLi
         Name = Stage.Name,
         Topics = [.. Stage.Sources.Select(source => source.Name)],
         Create = scope => new PartitionStreams(this, scope),
+        GlobalTopics = [.. Tables.Values.Select(table => new GlobalTopic { Name = table.Name, Begin = table.Begin })],
         Companions =
         [
             .. Stage.Sources.Where(source => source.From is null).Select(source => DeadLetters.CompanionOf(source.Name)),
@@ -45,6 +59,7 @@ internal sealed class StageRun(StreamTopology topology, Stage stage, IReadOnlyLi
     {
         Name = Stage.Name,
         Topics = [.. Stage.Sources.Select(source => source.Name)],
+        Tables = [.. Tables.Values.Select(table => table.Status())],
         Partitions =
         [
             .. _shown.OrderBy(pair => pair.Key).Select(pair => new StagePartitionStatus(pair.Key, pair.Value.Operators)),

@@ -36,6 +36,14 @@ internal static class StatusView
         text.Append('\n');
     }
 
+    public static void Write(StringBuilder text, GlobalTableStatus table)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"    global table {table.Name}: {table.RecordsIn} in, {table.Entries} entries");
+        if (table.RecordsRefused > 0)
+            text.Append(CultureInfo.InvariantCulture, $", {table.RecordsRefused} refused (the last: {table.LastRefusal})");
+        text.Append('\n');
+    }
+
     private static OperatorStatus Of(TopologyNode node, IStatefulOperator one) => new()
     {
         Name = $"{node.Id}: {node.Title}",

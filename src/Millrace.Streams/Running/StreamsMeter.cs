@@ -18,6 +18,8 @@ internal sealed class StreamsMeter : IDisposable
         Keyless = _meter.CreateCounter<long>(StreamsTelemetryNames.Keyless, "{record}", "Records that were left out as they have no key.");
         DeadLetters = _meter.CreateCounter<long>(
             StreamsTelemetryNames.DeadLetters, "{record}", "Records that could not be read or worked on.");
+        TableRefused = _meter.CreateCounter<long>(
+            StreamsTelemetryNames.TableRefused, "{record}", "Records of global tables that cannot be read.");
     }
 
     public Counter<long> Late { get; }
@@ -25,6 +27,8 @@ internal sealed class StreamsMeter : IDisposable
     public Counter<long> Keyless { get; }
 
     public Counter<long> DeadLetters { get; }
+
+    public Counter<long> TableRefused { get; }
 
     public void Dispose()
     {

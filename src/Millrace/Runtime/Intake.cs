@@ -3,18 +3,15 @@ using System.Runtime.ExceptionServices;
 namespace Millrace;
 
 /// <summary>
-/// The readers of one partition, one per topic, read in turn so that a busy topic does not starve a quiet one. A reader at its end is left
-/// waiting for the engine to wake it; nothing is asked again before that. Used by one loop only.
+/// Several readers, as those of one partition of each topic, read in turn so that a busy topic does not starve a quiet one. A reader at
+/// its end is left waiting for the engine to wake it; nothing is asked again before that. Used by one loop only.
 /// </summary>
-internal sealed class Intake(OwnedPartition owned, Signal wake) : IDisposable
+internal sealed class Intake(Signal wake) : IDisposable
 {
     private readonly List<Source> _sources = [];
     private int _next;
 
-    public void Open(IReadOnlyList<TopicPosition> positions)
-    {
-        foreach (var (topic, offset) in positions) _sources.Add(new Source(topic, offset, owned.OpenReader(topic, offset)));
-    }
+    public void Add(string topic, long offset, PartitionReader reader) => _sources.Add(new Source(topic, offset, reader));
 
     /// <summary>Where processing stands now, all topics.</summary>
     public IReadOnlyList<TopicPosition> Positions()

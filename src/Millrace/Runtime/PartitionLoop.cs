@@ -17,6 +17,7 @@ internal sealed class PartitionLoop
     private readonly Backoff _backoff;
     private readonly CancellationTokenSource _abandon = new();
     private readonly CancellationTokenSource _drain;
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ProcessorState _state = ProcessorState.Starting;
     private volatile IReadOnlyList<TopicPosition> _positions = [];
     private volatile string? _lastFailure;
@@ -67,13 +68,15 @@ internal sealed class PartitionLoop
     public bool HasEnded => _state is ProcessorState.Stopped or ProcessorState.Failed;
 
     /// <param name="after">What has to end before: an earlier loop on the same partition.</param>
-    public void Start(Task after) => Completion = _context.Start(() => RunAsync(after));
+    /// <param name="ready">What has to be there before anything is worked on: the processor's global topics.</param>
+    public void Start(Task after, Task ready) => Completion = _context.Start(() => RunAsync(after, ready));
 
     /// <summary>Lets the loop finish the batch in hand, commit, and end.</summary>
     public void Drain()
     {
         _isDraining = true;
         _drain.Cancel();
+        _drained.TrySetResult();
         Wake.Set();
     }
 
@@ -82,6 +85,7 @@ internal sealed class PartitionLoop
     {
         _isDraining = true;
         _abandon.Cancel();
+        _drained.TrySetResult();
         Wake.Set();
     }
 
@@ -135,9 +139,10 @@ internal sealed class PartitionLoop
         _context.Watch.Awoke();
     }
 
-    private async Task RunAsync(Task after)
+    private async Task RunAsync(Task after, Task ready)
     {
         await after;
+        await Task.WhenAny(ready, _drained.Task);
         var end = ProcessorState.Stopped;
         while (!_isDraining)
         {

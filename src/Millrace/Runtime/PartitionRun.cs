@@ -30,7 +30,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         (_loop, _processor, _owned, _context, _options) = (loop, processor, owned, context, context.Options);
         _state = new StateOverlay(owned);
         _scope = new PartitionScope(processor, owned, context, _state, _timers);
-        _intake = new Intake(owned, loop.Wake);
+        _intake = new Intake(loop.Wake);
         _commits = new CommitPipeline(owned, context, loop.Wake);
         _alarm = new Alarm(_options.Time, loop.Wake);
         _abandon = abandon;
@@ -64,7 +64,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         await _owned.RestoreAsync(_abandon);
         if (_processor.HasState) _timers.Load(_owned.Scan(TimerQueue.Store));
         var positions = _owned.Positions;
-        _intake.Open(positions);
+        foreach (var (topic, offset) in positions) _intake.Add(topic, offset, _owned.OpenReader(topic, offset));
         _loop.Restored(positions, _timers.Count);
         if (_processor.OffsetReset == OffsetReset.Latest) await PinAsync(positions);
 

@@ -21,6 +21,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     private volatile bool _wasTold; // what it owns, be it nothing
     private volatile bool _wasAssigned; // something
     private volatile bool _isStopped;
+    private GlobalFollower[] _globals = [];
+    private Task _ready = Task.CompletedTask; // completes when each global topic has been read once
     private Task _following = Task.CompletedTask;
 
     public LagProbe Lags { get; } = new(context.Engine, processor.Name);
@@ -36,6 +38,9 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     /// </summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
     {
+        _globals = [.. processor.GlobalTopics.Select(topic => new GlobalFollower(processor.Name, topic, context, Fail))];
+        foreach (var global in _globals) global.Start();
+        _ready = Task.WhenAll(_globals.Select(global => global.Ready));
         var member = _member = await JoinAsync(cancellation);
         var next = member.NextChangeAsync(_stop.Token).AsTask();
         if (next.IsCompletedSuccessfully)
@@ -64,6 +69,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         }
 
         foreach (var ending in _endings.Values) await ending;
+        foreach (var global in _globals) await global.EndAsync();
         await Lags.EndAsync();
         _isStopped = true;
         context.Watch.Changed();
@@ -98,6 +104,11 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
             if (lag.Lag > 0 && (!wasAssigned || Owns(lag.Source.Partition))) return false;
         }
 
+        foreach (var global in _globals)
+        {
+            if (!await global.HasCaughtUpAsync(cancellation)) return false;
+        }
+
         return true;
     }
 
@@ -112,7 +123,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         {
             Processor = processor.Name,
             State = StateOf(partitions),
-            Failure = _failure ?? partitions.Find(partition => partition.LastFailure is not null)?.LastFailure,
+            Failure = _failure ?? partitions.Find(partition => partition.LastFailure is not null)?.LastFailure
+                ?? Array.Find(_globals, global => global.LastFailure is not null)?.LastFailure,
             Partitions = partitions,
         };
     }
@@ -204,7 +216,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
         var loop = new PartitionLoop(processor, partition, context, Fail);
         var before = _endings.GetValueOrDefault(partition.Partition, Task.CompletedTask);
         lock (_gate) _loops = [.. _loops, loop];
-        loop.Start(before);
+        loop.Start(before, _ready);
     }
 
     private void GiveUp(GroupMember member, OwnedPartition partition)

@@ -50,6 +50,12 @@ internal static partial class RuntimeLog
     [LoggerMessage(1023, LogLevel.Warning, "Processor {Processor} threw while its instance for partition {Partition} was disposed")]
     public static partial void DisposeFailed(this ILogger log, string processor, int partition, Exception failure);
 
+    [LoggerMessage(1024, LogLevel.Information, "Processor {Processor} has read the global topic {Topic}: {Records} records")]
+    public static partial void GlobalRead(this ILogger log, string processor, string topic, long records);
+
+    [LoggerMessage(1025, LogLevel.Warning, "Processor {Processor} failed to follow the global topic {Topic}; it is read anew in {Pause}")]
+    public static partial void GlobalFailed(this ILogger log, string processor, string topic, TimeSpan pause, Exception failure);
+
     [LoggerMessage(1030, LogLevel.Error, "Processor {Processor} ended: the engine failed")]
     public static partial void EngineFailed(this ILogger log, string processor, Exception failure);
 
