@@ -239,9 +239,15 @@ public sealed class WindowedStream<TKey, T>
 
     /// <summary>When a window says its result; <see cref="Trigger.OnTime"/> by default.</summary>
     /// <param name="trigger">The trigger.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The windows are sliding, and the trigger is none of <see cref="Trigger.OnTime"/>, <see cref="Trigger.OnClose"/> and <see
+    /// cref="Trigger.OnUpdate"/>: such windows share what they hold, so none can count or forget for itself.
+    /// </exception>
     public WindowedStream<TKey, T> TriggeredBy(Trigger trigger)
     {
         ArgumentNullException.ThrowIfNull(trigger);
+        if (_settings.Windows is Sliding && trigger != Trigger.OnTime && trigger != Trigger.OnClose && trigger != Trigger.OnUpdate)
+            throw new InvalidOperationException($"Sliding windows have results on time, on close or on update, not by '{trigger}'.");
         return With(_settings with { Trigger = trigger });
     }
 
@@ -280,9 +286,12 @@ public sealed class WindowedStream<TKey, T>
             var sinks = new WindowSinks<TKey, T, TOut>(
                 instance, sides.Sink(_settings.LateTag, instance), sides.Sink(_keying.Keyless, instance), output);
             var store = $"{node.Id}-window";
-            WindowingOperator<TKey, T, TAccumulator, TOut> one = _settings.Windows is Session
-                ? new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks)
-                : new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks);
+            WindowingOperator<TKey, T, TAccumulator, TOut> one = _settings.Windows switch
+            {
+                Session => new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+                Sliding => new SlidingOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+                _ => new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+            };
             instance.Add(node, one);
             return one;
         });
@@ -330,7 +339,9 @@ public interface IAggregate<in TIn, TAccumulator, out TOut>
     /// <param name="value">The record.</param>
     TAccumulator Add(TAccumulator accumulator, TIn value);
 
-    /// <summary>Two accumulators of a key become one, when its sessions do. The earlier session's is the left one.</summary>
+    /// <summary>
+    /// Two accumulators of a key become one, when its sessions do, or for the result of a sliding window. The earlier one is the left one.
+    /// </summary>
     /// <param name="left">The earlier one.</param>
     /// <param name="right">The later one.</param>
     TAccumulator Merge(TAccumulator left, TAccumulator right);

@@ -196,6 +196,40 @@ public sealed class Session : WindowAssigner
     }
 }
 
+/// <summary>
+/// Windows that slide over a key's records, by Kafka Streams' definition (KIP-450): records whose times are at most a difference apart
+/// share a window. Each record ends a window, <c>[time - difference, time]</c>, and the millisecond after it begins one, <c>[time + 1,
+/// time + 1 + difference]</c>, that exists if a record is in it; so there is one window for each combination of records that fit together.
+/// A <see cref="Window"/> excludes its end, which therefore is a millisecond later. Unlike there, windows exist before 1970, too. A record
+/// is late when no window that could hold it is open.
+/// </summary>
+public sealed class Sliding : WindowAssigner
+{
+    private Sliding(TimeSpan difference)
+    {
+        if (difference < TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(difference), difference, "A sliding window's difference is zero or more.");
+        Difference = EventTime.Milliseconds(difference);
+    }
+
+    internal long Difference { get; }
+
+    /// <summary>Windows of records that are at most that far apart.</summary>
+    /// <param name="difference">Zero or more; whole milliseconds count.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The difference is negative.</exception>
+    public static Sliding Of(TimeSpan difference) => new(difference);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"sliding {Difference} ms";
+
+    /// <summary>Of a record by itself: others make more.</summary>
+    internal override int Assign(long timestamp, out Window first)
+    {
+        first = new Window(EventTime.Subtract(timestamp, Difference), EventTime.Add(timestamp, 1));
+        return 1;
+    }
+}
+
 /// <summary>One window for all of time. It needs a trigger, as it ends only with the stream.</summary>
 public sealed class GlobalWindow : WindowAssigner
 {

@@ -16,3 +16,9 @@ public sealed class KafkaGlobalTableContract : GlobalTableContract
 {
     protected override EngineHost CreateHost() => HandlerHosts.Create();
 }
+
+/// <summary>Repeated sources and hot keys on the shared broker.</summary>
+public sealed class KafkaLoadContract : LoadContract
+{
+    protected override EngineHost CreateHost() => HandlerHosts.Create();
+}

@@ -37,6 +37,11 @@ public sealed class EmbeddedGlobalTableContract : GlobalTableContract
     protected override EngineHost CreateHost() => new FolderHost();
 }
 
+public sealed class EmbeddedLoadContract : LoadContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
 public sealed class HostTests
 {
     [Fact]
