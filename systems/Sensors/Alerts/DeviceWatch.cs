@@ -125,7 +125,8 @@ internal static class WatchCodec
 
     public static StateCodec<DeviceWatch> Codec { get; } = new(1, Write, Read);
 
-    private static void Write(DeviceWatch watch, IBufferWriter<byte> output)
+    /// <summary>Writes what is remembered.</summary>
+    public static void Write(DeviceWatch watch, IBufferWriter<byte> output)
     {
         var bytes = output.GetSpan(NumbersBytes + (2 * TextBytesMax));
         var at = 0;
@@ -156,7 +157,8 @@ internal static class WatchCodec
         JsonSerializer.Serialize(json, new WatchRest { Described = watch.Described, Open = watch.Open }, WatchJson.Default.WatchRest);
     }
 
-    private static DeviceWatch Read(ReadOnlySpan<byte> bytes)
+    /// <summary>Reads what was written.</summary>
+    public static DeviceWatch Read(ReadOnlySpan<byte> bytes)
     {
         var at = 0;
         var watch = new DeviceWatch
