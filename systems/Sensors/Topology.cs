@@ -62,7 +62,7 @@ internal static class Topology
         var late = new OutputTag<SensorReading>("late");
         var raw = topology.From(ReadingTopics.Raw, new SourceOptions<SensorReading>
         {
-            Codec = new ReadingCodec(ReadingTypes.Received),
+            Codec = new ReadingCodec(ReadingTypes.Validated, keepsEnvelope: true),
             OutOfOrderness = OutOfOrderness,
 
             // A clock that is wrong must not carry the watermark with it: such a reading has the time of the clock, and is rejected.

@@ -77,6 +77,11 @@ internal sealed class SensorReading
 
     /// <summary>True for a device's clock without a reading.</summary>
     public bool IsClock { get; init; }
+
+    /// <summary>
+    /// The event as it goes on: what the device sent, byte for byte, but for the type; null when it is to be written anew.
+    /// </summary>
+    public byte[]? Envelope { get; init; }
 }
 
 /// <summary>Why a reading was rejected. The names are what events and answers say.</summary>

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Collections.Concurrent;
+using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Millrace;
@@ -11,7 +11,11 @@ namespace Sensors.Readings;
 /// Readings as CloudEvents, read and written without reflection: the hot path of the system. Thread safe.
 /// </summary>
 /// <param name="type">The CloudEvents type of what is written.</param>
-internal sealed class ReadingCodec(string type) : RecordCodec<SensorReading>
+/// <param name="keepsEnvelope">
+/// Whether what is read keeps the device's own envelope with that type in it, so that it is not written anew, and fields of which nothing is
+/// known here go on with it.
+/// </param>
+internal sealed class ReadingCodec(string type, bool keepsEnvelope = false) : RecordCodec<SensorReading>
 {
     private const string SourcePrefix = "/devices/";
 
@@ -19,6 +23,9 @@ internal sealed class ReadingCodec(string type) : RecordCodec<SensorReading>
     private static readonly byte[] ValidatedType = Encoding.UTF8.GetBytes(ReadingTypes.Validated);
     private static readonly byte[] ClockType = Encoding.UTF8.GetBytes(ReadingTypes.Clock);
 
+    private static readonly RecordHeader Structured = new("content-type", EventCodec.StructuredContentType);
+
+    private readonly byte[] _type = Encoding.UTF8.GetBytes(type);
     private readonly Words _words = new();
 
     /// <inheritdoc/>
@@ -65,13 +72,21 @@ internal sealed class ReadingCodec(string type) : RecordCodec<SensorReading>
             return false;
         }
 
-        value = fields.ToReading(Encoding.UTF8.GetString(view.Id.Span), view.Time?.ToUnixTimeMilliseconds() ?? record.Timestamp, isClock);
+        value = fields.ToReading(
+            Encoding.UTF8.GetString(view.Id.Span), view.Time?.ToUnixTimeMilliseconds() ?? record.Timestamp, isClock,
+            keepsEnvelope ? Retyped(record.Value.Span, view) : null);
         return true;
     }
 
     /// <inheritdoc/>
     public override void Write(SensorReading value, in OutgoingRecord record, RecordBatchBuilder target)
     {
+        if (value.Envelope is { } envelope)
+        {
+            target.Add(record.Timestamp, record.HasKey, record.Key, true, envelope, Structured);
+            return;
+        }
+
         var data = new ArrayBufferWriter<byte>(256);
         WriteData(value, data);
         EventCodec.Write(Envelope(value, type, data.WrittenMemory), EventMode.Structured, record.Key, record.Timestamp, target);
@@ -83,6 +98,18 @@ internal sealed class ReadingCodec(string type) : RecordCodec<SensorReading>
         var data = new ArrayBufferWriter<byte>(256);
         WriteData(reading, data);
         return Envelope(reading, reading.IsClock ? ReadingTypes.Clock : ReadingTypes.Received, data.WrittenMemory);
+    }
+
+    /// <summary>A copy of an envelope with another type; null when the type does not stand in it as it is.</summary>
+    private byte[]? Retyped(ReadOnlySpan<byte> envelope, in EventView view)
+    {
+        var old = view.Type.Span;
+        if (view.Mode != EventMode.Structured || view.Time is null || !envelope.Overlaps(old, out var at) || at < 0) return null;
+        var copy = new byte[envelope.Length - old.Length + _type.Length];
+        envelope[..at].CopyTo(copy);
+        _type.CopyTo(copy.AsSpan(at));
+        envelope[(at + old.Length)..].CopyTo(copy.AsSpan(at + _type.Length));
+        return copy;
     }
 
     private static CloudEvent Envelope(SensorReading reading, string type, ReadOnlyMemory<byte> data) => new()
@@ -170,7 +197,7 @@ internal ref struct ReadingFields
         }
     }
 
-    public readonly SensorReading ToReading(string id, long time, bool isClock) => new()
+    public readonly SensorReading ToReading(string id, long time, bool isClock, byte[]? envelope) => new()
     {
         Id = id,
         DeviceId = DeviceId!,
@@ -183,6 +210,7 @@ internal ref struct ReadingFields
         SignalStrength = _signal,
         Time = time,
         IsClock = isClock,
+        Envelope = envelope,
     };
 
     /// <summary>Reads the value of a known field; false, at the name still, for an unknown one.</summary>
@@ -238,29 +266,39 @@ internal ref struct ReadingFields
 }
 
 /// <summary>
-/// Names that come again and again (devices, zones, types, units) as one string each. Bounded: when it is full, new ones are made each time.
-/// Thread safe.
+/// Names that come again and again (devices, zones, types, units) as one string each: a table of so many places, in each the name that was
+/// looked up there last. Thread safe: entries are immutable, and who loses a race only makes a string more.
 /// </summary>
 internal sealed class Words
 {
-    private const int Max = 1_000_000;
+    private const int Places = 1 << 17;
 
-    private readonly ConcurrentDictionary<string, string> _known = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-
-    public Words() => _lookup = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+    private readonly Entry?[] _places = new Entry?[Places];
 
     /// <summary>The text at the reader.</summary>
     /// <exception cref="FormatException">It is longer than names are.</exception>
     public string Of(ref Utf8JsonReader reader)
     {
-        if (reader.ValueSpan.Length > SensorLimits.NameLengthMax)
-            throw new FormatException($"it has {reader.ValueSpan.Length} bytes; at most {SensorLimits.NameLengthMax} are possible");
-        Span<char> characters = stackalloc char[SensorLimits.NameLengthMax];
-        var text = characters[..reader.CopyString(characters)];
-        if (_lookup.TryGetValue(text, out var known)) return known;
-        var made = text.ToString();
-        if (_known.Count < Max) _known.TryAdd(made, made);
-        return made;
+        var utf8 = reader.ValueSpan;
+        if (utf8.Length > SensorLimits.NameLengthMax)
+            throw new FormatException($"it has {utf8.Length} bytes; at most {SensorLimits.NameLengthMax} are possible");
+        if (reader.ValueIsEscaped) return reader.GetString()!;
+        ref var place = ref _places[PlaceOf(utf8)];
+        if (place is { } entry && utf8.SequenceEqual(entry.Utf8)) return entry.Text;
+        var made = new Entry(utf8.ToArray(), reader.GetString()!);
+        place = made;
+        return made.Text;
     }
+
+    /// <summary>FNV-1a over eight bytes at a time, which is enough to tell names of a fleet apart.</summary>
+    private static int PlaceOf(ReadOnlySpan<byte> utf8)
+    {
+        const ulong Prime = 1_099_511_628_211;
+        var hash = 14_695_981_039_346_656_037 ^ (ulong)utf8.Length;
+        for (; utf8.Length >= 8; utf8 = utf8[8..]) hash = (hash ^ BinaryPrimitives.ReadUInt64LittleEndian(utf8)) * Prime;
+        foreach (var one in utf8) hash = (hash ^ one) * Prime;
+        return (int)((hash ^ (hash >> 32) ^ (hash >> 47)) & (Places - 1));
+    }
+
+    private sealed record Entry(byte[] Utf8, string Text);
 }

@@ -9,7 +9,7 @@ namespace Sensors.Simulation;
 /// </summary>
 internal sealed class SimulatedDevice
 {
-    private const double SpikeChance = 0.001;
+    private const double SpikeChance = 0.0003;
     private const double SpikeEndChance = 0.05;
     private const double GapChance = 0.0003;
     private const double DriftChance = 0.0005;
