@@ -10,10 +10,14 @@ export function showAlerts(store) {
   const list = byId('alerts');
   const select = byId('alerts-state');
   let rows = new Map();
+  let isHeld = false;
   const draw = () => {
     const wanted = select.value;
     const found = [...store.alerts.values()].filter(alert => wanted === '' || alert.state === wanted).sort(inOrder);
-    const shown = found.slice(0, rowsMax);
+    // Rows that move under the pointer cannot be clicked: meanwhile they change in place, and none comes or goes.
+    const shown = isHeld
+      ? [...rows].map(([id, row]) => store.alerts.get(id) ?? row.alert)
+      : found.slice(0, rowsMax);
     const kept = new Map(shown.map(alert => [alert.alertId, rows.get(alert.alertId) ?? makeRow(store, alert)]));
     for (const alert of shown) {
       fillRow(kept.get(alert.alertId), alert, alert.deviceId === store.selected);
@@ -21,14 +25,21 @@ export function showAlerts(store) {
     rows = kept;
     setChildren(list, [...kept.values()].map(row => row.node));
     const message = byId('alerts-message');
-    message.hidden = shown.length > 0 && found.length <= rowsMax;
-    setText(message, found.length > rowsMax
-      ? `${count(found.length - rowsMax)} more`
-      : store.stats ? wanted === '' ? 'No alerts.' : `No alert is ${wanted.toLowerCase()}.` : 'Waiting for alerts…');
+    message.hidden = shown.length > 0;
+    setText(message, !store.stats ? 'Waiting for alerts…' : wanted === '' ? 'No alerts.' : `No alert is ${wanted.toLowerCase()}.`);
+    setText(byId('alerts-note'), isHeld ? 'held while you point at them' : found.length > rowsMax ? `${rowsMax} of ${count(found.length)}` : '');
   };
+  const hold = held => {
+    isHeld = held;
+    draw();
+  };
+  list.addEventListener('pointerenter', event => event.pointerType === 'mouse' && hold(true));
+  list.addEventListener('pointerleave', () => hold(list.contains(document.activeElement)));
+  list.addEventListener('focusin', () => hold(true));
+  list.addEventListener('focusout', event => hold(list.contains(event.relatedTarget)));
   store.on('alerts', draw, 300);
   store.on('selection', draw);
-  select.addEventListener('change', draw);
+  select.addEventListener('change', () => hold(false));
 }
 
 function inOrder(a, b) {

@@ -10,13 +10,27 @@ export function showCharts(store) {
   const host = byId('charts');
   const charts = new Map();
   let range = '1h';
-  const drawAll = () => charts.forEach(chart => chart.draw());
+  // One chart a frame: four at once would make the frame late.
+  const due = new Set();
+  const drawAll = () => {
+    charts.forEach(chart => due.add(chart));
+    store.touch('charts');
+  };
+  store.on('charts', () => {
+    const [chart] = due;
+    due.delete(chart);
+    chart?.draw();
+    if (due.size > 0) {
+      store.touch('charts');
+    }
+  });
 
   store.on('selection', () => {
     for (const [id, chart] of charts) {
       if (!store.pinned.includes(id)) {
         chart.close();
         charts.delete(id);
+        due.delete(chart);
       }
     }
     for (const id of store.pinned) {

@@ -27,7 +27,7 @@ export function showMatches(store) {
       return row.node;
     }));
     setText(byId('matches-note'), found.length > rowsMax
-      ? `${count(found.length)} match, the first ${rowsMax} are listed`
+      ? `${count(found.length)} match, ${rowsMax} listed`
       : `${count(found.length)} ${found.length === 1 ? 'device matches' : 'devices match'}`);
   };
   store.on('filter', draw);

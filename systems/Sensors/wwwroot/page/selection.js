@@ -9,10 +9,7 @@ export function followAddress(store) {
     const id = match ? decoded(match[1]) : null;
     store.selected = id;
     if (id !== null) {
-      // A device that is pinned already keeps its place: charts that move under the eye cannot be compared.
-      if (!store.pinned.includes(id)) {
-        store.pinned = [id, ...store.pinned].slice(0, pinnedMax);
-      }
+      store.pinned = [id, ...store.pinned.filter(pinned => pinned !== id)].slice(0, pinnedMax);
     }
     store.touch('selection');
   };

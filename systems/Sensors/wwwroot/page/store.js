@@ -1,10 +1,12 @@
 import { Devices } from './devices.js';
 
 // What the page knows, and when it draws it. Messages change the store at once; the document changes once per animation frame and
-// part, and a part may ask for a calmer pace.
+// part, and a part may ask for a calmer pace. What does not fit into one frame is drawn in the next.
 
 const clearedMax = 50;
 const alertsMax = 500;
+/** Half a frame at sixty a second: the other half belongs to the browser's own layout and painting. */
+const drawMsMax = 8;
 
 /** The parts that are drawn on their own: connection, stats, devices, values, alerts, selection, filter, metadata. */
 export class Store {
@@ -96,7 +98,12 @@ export class Store {
   #draw(now) {
     this.#frame = 0;
     let wait = Infinity;
+    const end = performance.now() + drawMsMax;
     for (const renderer of this.#dirty) {
+      if (performance.now() > end) {
+        this.#schedule();
+        return;
+      }
       const rest = renderer.drawnAt + renderer.pauseMs - now;
       if (rest > 0) {
         wait = Math.min(wait, rest);
