@@ -55,7 +55,7 @@ function makeRow(store, alert) {
   const row = { alert };
   row.chip = html('span', { class: 'chip' });
   row.state = html('span', { class: 'alert-state' });
-  row.reason = html('p', { class: 'alert-reason' });
+  row.reason = html('span');
   row.facts = html('p', { class: 'alert-facts' });
   row.note = html('p', { class: 'alert-note' });
   row.button = html('button', {
@@ -71,9 +71,8 @@ function makeRow(store, alert) {
       }
     },
   },
-    html('div', { class: 'alert-line' }, row.chip, html('span', { class: 'alert-kind' }, words(alert.kind)),
-      html('a', { class: 'alert-device', href: deviceHash(alert.deviceId), title: alert.deviceId }, alert.deviceId), row.state, row.button),
-    row.reason, row.facts, row.note);
+    html('div', { class: 'alert-line' }, row.chip, html('a', { class: 'alert-device', href: deviceHash(alert.deviceId), title: alert.deviceId }, alert.deviceId), row.state, row.button),
+    html('p', { class: 'alert-reason' }, html('b', {}, words(alert.kind)), ': ', row.reason), row.facts, row.note);
   return row;
 }
 

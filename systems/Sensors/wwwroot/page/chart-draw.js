@@ -14,10 +14,10 @@ const pointsWithDots = 60;
 
 /** Limits by name, with how each is drawn. The dashes differ, so that colour is not the only sign. */
 export const limitKinds = [
-  { name: 'criticalHigh', label: 'critical high', colour: 'mark-critical', dash: [2, 3] },
-  { name: 'high', label: 'high', colour: 'mark-warning', dash: [7, 4] },
-  { name: 'low', label: 'low', colour: 'mark-warning', dash: [7, 4] },
-  { name: 'criticalLow', label: 'critical low', colour: 'mark-critical', dash: [2, 3] },
+  { name: 'criticalHigh', label: 'critical high', colour: 'mark-critical', dash: [2, 3], isAbove: true },
+  { name: 'high', label: 'high', colour: 'mark-warning', dash: [7, 4], isAbove: false },
+  { name: 'low', label: 'low', colour: 'mark-warning', dash: [7, 4], isAbove: true },
+  { name: 'criticalLow', label: 'critical low', colour: 'mark-critical', dash: [2, 3], isAbove: false },
 ];
 
 /** The frame of a chart: from points and limits to the pixels and back. */
@@ -146,7 +146,7 @@ function niceStep(rough) {
 
 function drawLimits(context, frame, limits, colours) {
   const labels = [];
-  for (const { name, label, colour, dash } of limitKinds) {
+  for (const { name, label, colour, dash, isAbove } of limitKinds) {
     const value = limits?.[name];
     if (typeof value !== 'number' || value < frame.low || value > frame.high) {
       continue;
@@ -157,12 +157,15 @@ function drawLimits(context, frame, limits, colours) {
     context.setLineDash(dash);
     line(context, frame.left, y, frame.right, y);
     context.setLineDash([]);
-    if (labels.every(other => Math.abs(other - y) > 12)) {
-      labels.push(y);
+    // The words of a pair stand on different sides of its lines, and never outside of the plot.
+    const isUnder = isAbove ? y < frame.top + 10 : y < frame.bottom - 14;
+    const at = y + (isUnder ? 8 : -8);
+    if (labels.every(other => Math.abs(other - at) > 12)) {
+      labels.push(at);
       context.fillStyle = colours[colour === 'mark-critical' ? 'bad' : 'wait'];
       context.textAlign = 'right';
-      context.textBaseline = y < frame.top + 14 ? 'top' : 'bottom';
-      context.fillText(`${label} ${plain(value)}`, frame.right - 3, y + (context.textBaseline === 'top' ? 3 : -2));
+      context.textBaseline = 'middle';
+      context.fillText(`${label} ${plain(value)}`, frame.right - 3, at);
     }
   }
 }

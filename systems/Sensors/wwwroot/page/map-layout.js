@@ -5,7 +5,7 @@ const labelHeight = 20;
 const zoneGap = 14;
 const zoneWidthMin = 64;
 const pitchMin = 4;
-const pitchMax = 58;
+const pitchMax = 72;
 
 /** `groups`: [{name, indexes}] in the order to show. Answers {pitch, gap, height, blocks: [{name, indexes, x, y, columns, width}]}. */
 export function layOut(groups, width, height) {
@@ -52,20 +52,35 @@ function splitRows(groups, total, rows) {
   return split.filter(row => row.length > 0);
 }
 
+// By the number of devices, but never too narrow for a name. The smallest zones are served first: what they take above their share
+// is then missing for all larger ones alike.
+function shareWidth(row, shared) {
+  const widths = new Map();
+  const least = Math.min(zoneWidthMin, shared / row.length);
+  let devices = row.reduce((sum, group) => sum + group.indexes.length, 0);
+  let rest = shared;
+  for (const group of row.toSorted((a, b) => a.indexes.length - b.indexes.length)) {
+    const own = Math.floor(Math.max(least, rest * group.indexes.length / devices));
+    widths.set(group, own);
+    rest -= own;
+    devices -= group.indexes.length;
+  }
+  return widths;
+}
+
 function place(split, width, pitch, isForced = false) {
   const blocks = [];
   let y = 0;
   for (const row of split) {
     const shared = width - zoneGap * (row.length - 1);
-    const spare = shared - zoneWidthMin * row.length;
-    if (spare < 0 && !isForced) {
+    if (shared < zoneWidthMin * row.length && !isForced) {
       return null;
     }
-    const devices = row.reduce((sum, group) => sum + group.indexes.length, 0);
+    const widths = shareWidth(row, shared);
     let x = 0;
     let rowHeight = 0;
     for (const group of row) {
-      const own = Math.floor(Math.max(0, spare) * group.indexes.length / devices) + Math.min(zoneWidthMin, shared / row.length);
+      const own = widths.get(group);
       const columns = Math.max(1, Math.floor(own / pitch));
       const lines = Math.ceil(group.indexes.length / columns);
       blocks.push({ name: group.name, indexes: group.indexes, x: Math.round(x), y: y + labelHeight, columns, width: own });

@@ -6,7 +6,7 @@ const textPitchMin = 40;
 
 /**
  * Paints cells, each inside its own box, so that a cell that changes is painted over without its neighbours. Marks differ in shape:
- * a warning has a frame and a corner, a critical one a thick frame and a cross, a silent one is hatched, an unknown one hollow.
+ * a warning has a frame and a corner, a critical one a thick frame and a cross, a silent one is hatched, an unknown one is empty.
  */
 export class CellPainter {
   #context;
@@ -69,7 +69,10 @@ export class CellPainter {
   #markWarning(x, y, size) {
     const colour = this.#colours['mark-warning'];
     this.#frame(colour, x, y, size, size >= 12 ? 2 : 1);
-    if (size >= 6) {
+    if (size < 6) {
+      // Too small for a colour within the frame: hollow, where a critical one is filled.
+      this.#fill(this.#colours.surface, x + 1, y + 1, size - 2, size - 2);
+    } else {
       this.#corner(colour, x + size, y, Math.max(3, Math.round(size * 0.36)));
     }
   }
@@ -77,10 +80,7 @@ export class CellPainter {
   #markCritical(x, y, size) {
     const colour = this.#colours['mark-critical'];
     if (size < 8) {
-      // Too small for a frame around a colour: the whole cell, with a hole that a warning has not.
       this.#fill(colour, x, y, size, size);
-      const hole = Math.max(1, Math.floor(size / 3));
-      this.#fill(this.#colours.surface, x + (size - hole) / 2 | 0, y + (size - hole) / 2 | 0, hole, hole);
       return;
     }
     const thickness = size >= 14 ? 3 : 2;
@@ -114,7 +114,11 @@ export class CellPainter {
   #write(text, x, y, size, step, status) {
     const context = this.#context;
     const isPlain = status === silent || status === unknown;
-    context.fillStyle = isPlain ? this.#colours.ink : isBright(step) ? '#10181f' : '#ffffff';
+    context.fillStyle = isBright(step) ? '#10181f' : '#ffffff';
+    if (isPlain) {
+      this.#fill(this.#colours.surface, x + 4, y + size / 2 - 9, size - 8, 18);
+      context.fillStyle = this.#colours.ink;
+    }
     context.font = `600 ${size >= 50 ? 12 : 11}px ${this.#colours.font}`;
     context.textAlign = 'center';
     context.textBaseline = 'middle';

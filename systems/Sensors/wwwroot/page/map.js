@@ -8,7 +8,7 @@ import { Tip } from './tip.js';
 import { fitCanvas, onPalette, palette } from './palette.js';
 import { Ranges } from './scale.js';
 
-const heightWanted = 452;
+const heightWanted = 472;
 const paintMsMax = 5;
 const paintsPerLook = 200;
 const rangesPauseMs = 3_000;
