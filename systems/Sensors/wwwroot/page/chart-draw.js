@@ -66,7 +66,7 @@ function valueRange(points, limits) {
   const near = limitKinds.map(kind => limits?.[kind.name])
     .filter(value => typeof value === 'number' && value > low - span && value < high + span);
   const [bottom, top] = [Math.min(low, ...near), Math.max(high, ...near)];
-  const pad = Math.max(top - bottom, span) * 0.06;
+  const pad = Math.max(top - bottom, span) * 0.11;
   return [bottom - pad, top + pad];
 }
 
@@ -101,7 +101,7 @@ function drawAxes(context, frame, colours) {
   context.fillStyle = colours.soft;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
-  const step = niceStep((frame.high - frame.low) / 4);
+  const step = niceStep((frame.high - frame.low) / 8);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   for (let tick = Math.ceil(frame.low / step); tick * step <= frame.high; tick++) {
     const y = Math.round(frame.y(tick * step)) + 0.5;
@@ -133,7 +133,7 @@ function tickText(time, step, before) {
   const text = utc(time);
   const isNewDay = before !== null && utc(before).slice(0, 10) !== text.slice(0, 10);
   if (step >= day || isNewDay) {
-    return step >= 300 * day ? text.slice(0, 4) : step >= day ? text.slice(0, 10) : text.slice(5, 16);
+    return step >= 300 * day ? text.slice(0, 4) : step >= day || time % day === 0 ? text.slice(0, 10) : text.slice(5, 16);
   }
   return step < minute ? text.slice(11) : text.slice(11, 16);
 }

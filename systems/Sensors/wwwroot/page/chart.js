@@ -6,9 +6,9 @@ import { fitCanvas } from './palette.js';
 import { loadMetadata, unpin } from './selection.js';
 import { Series } from './series.js';
 
-const height = 196;
 const reloadShare = 0.1;
 const reloadPauseMs = 3_000;
+const retryPauseMs = 10_000;
 const alertsAsked = 100;
 
 /** One device's readings over time: loads itself, lengthens itself, and loads again when the window has moved on. */
@@ -79,7 +79,7 @@ export class Chart {
   }
 
   #plot() {
-    const width = this.#canvas.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (width === 0) {
       return;
     }
@@ -123,10 +123,15 @@ export class Chart {
   }
 
   #reloadWhenMoved() {
+    const pause = this.#problem ? retryPauseMs : reloadPauseMs;
+    if (this.#isLoading || this.#problem?.status === 404 || performance.now() - this.#loadedAt < pause) {
+      return;
+    }
     const moved = this.#now() - this.#series.loadedTo;
     const first = this.#series.points[0]?.time ?? NaN;
     const span = this.#rangeMs === Infinity ? this.#series.loadedTo - first : this.#rangeMs;
-    if (!this.#isLoading && moved > span * reloadShare && performance.now() - this.#loadedAt > reloadPauseMs) {
+    // What is not a number is not loaded yet, or has no points yet: that asks again as well.
+    if (!(moved <= span * reloadShare)) {
       this.#load();
     }
   }

@@ -1,8 +1,9 @@
 // Where each device stands: zones in rows that share the width by their number of devices, one square cell per device, all cells of
 // one size, as large as the height allows. Pure: the same devices and the same box give the same places.
 
-const labelHeight = 20;
-const zoneGap = 14;
+const labelHeight = 18;
+const rowGap = 6;
+const zoneGap = 10;
 const zoneWidthMin = 64;
 const pitchMin = 4;
 const pitchMax = 72;
@@ -87,7 +88,7 @@ function place(split, width, pitch, isForced = false) {
       rowHeight = Math.max(rowHeight, lines * pitch);
       x += own + zoneGap;
     }
-    y += labelHeight + rowHeight + 8;
+    y += labelHeight + rowHeight + rowGap;
   }
   return { pitch, gap: pitch >= 14 ? 2 : 1, height: y, blocks };
 }

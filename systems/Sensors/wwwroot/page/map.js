@@ -8,8 +8,9 @@ import { Tip } from './tip.js';
 import { fitCanvas, onPalette, palette } from './palette.js';
 import { Ranges } from './scale.js';
 
-const heightWanted = 472;
+const heightWanted = 498;
 const paintMsMax = 5;
+const paintAllMsMax = 16;
 const paintsPerLook = 200;
 const rangesPauseMs = 3_000;
 
@@ -108,6 +109,7 @@ class ZoneMap {
       // Cells of one type stand together, so that neighbours can be compared.
       name, indexes: indexes.sort((a, b) => (devices.types[a] < devices.types[b] ? -1 : devices.types[a] > devices.types[b] ? 1 : 0)),
     }));
+    this.#tip.hide();
     this.#width = this.#boxWidth();
     this.#layout = layOut(groups, this.#width, heightWanted);
     this.#remember(devices.values.length);
@@ -131,7 +133,7 @@ class ZoneMap {
     }
   }
 
-  // Everything anew: the names of the zones at once, the cells by the queue, so that even ten thousand cost no long frame.
+  // Everything anew, at once as far as a frame allows, because cells that come bit by bit would flicker; the rest by the queue.
   #paintAll() {
     const { height, pitch, gap, blocks } = this.#layout;
     this.#canvas.style.height = `${Math.max(1, height)}px`;
@@ -146,7 +148,7 @@ class ZoneMap {
       block.indexes.forEach(index => this.#enqueue(index));
     }
     this.#legend.drawKeys();
-    this.#paintLater();
+    this.#paint(paintAllMsMax);
   }
 
   #drawName({ name, indexes, x, y, width }) {
@@ -160,13 +162,13 @@ class ZoneMap {
       shown = `${shown.slice(0, shown.endsWith('…') ? -2 : -1)}…`;
     }
     context.fillStyle = ink;
-    context.fillText(shown, x, y - 6);
+    context.fillText(shown, x, y - 5);
     const nameWidth = context.measureText(shown).width;
     const number = count(indexes.length);
     context.font = `12px ${font}`;
     if (nameWidth + 8 + context.measureText(number).width < width) {
       context.fillStyle = soft;
-      context.fillText(number, x + nameWidth + 6, y - 6);
+      context.fillText(number, x + nameWidth + 6, y - 5);
     }
   }
 
@@ -187,13 +189,15 @@ class ZoneMap {
 
   #paintLater() {
     if (this.#queue.length > 0) {
-      this.#frame ||= requestAnimationFrame(() => this.#paint());
+      this.#frame ||= requestAnimationFrame(() => {
+        this.#frame = 0;
+        this.#paint(paintMsMax);
+      });
     }
   }
 
-  #paint() {
-    this.#frame = 0;
-    const end = performance.now() + paintMsMax;
+  #paint(msMax) {
+    const end = performance.now() + msMax;
     let painted = 0;
     let at = 0;
     for (; at < this.#queue.length && (painted % paintsPerLook !== 0 || performance.now() < end); at++) {

@@ -37,7 +37,7 @@ function encoded(linear) {
 
 const shareCut = 0.02;
 const sampleMax = 4_096;
-const criticalStatus = 3;
+const warningStatus = 2;
 
 /**
  * The range of values per sensor type that the colours are spread over: the middle 96 % of what healthy devices of the type have shown
@@ -51,7 +51,7 @@ export class Ranges {
     const samples = new Map();
     for (let index = 0; index < devices.ids.length; index++) {
       const value = devices.values[index];
-      if (Number.isNaN(value) || devices.status[index] >= criticalStatus) {
+      if (Number.isNaN(value) || devices.status[index] >= warningStatus) {
         continue;
       }
       const type = devices.types[index];

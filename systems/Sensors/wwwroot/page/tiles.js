@@ -14,7 +14,7 @@ export function showTiles(store) {
   store.on('stats', () => rates.take(store.stats.topics ?? {}));
   store.on('connection', () => store.connection === 'live' || rates.forget());
   setInterval(() => {
-    if (store.connection !== 'live' || document.hidden) {
+    if (store.connection !== 'live' || !store.stats || document.hidden) {
       return;
     }
     // Statistics come when they change; without them nothing has come in either.
