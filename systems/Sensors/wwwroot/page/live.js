@@ -19,6 +19,7 @@ export class Live {
   #retryMs = retryFirstMs;
   #heardAt = 0;
   #isLive = false;
+  #probed = null;
   #hiddenTimer = 0;
 
   constructor(path, handlers, onState) {
@@ -46,6 +47,7 @@ export class Live {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#heardAt = performance.now();
+    this.#probed = null;
     this.#isLive = false;
     socket.addEventListener('close', () => socket === this.#socket && this.#retry());
     socket.addEventListener('message', message => socket === this.#socket && this.#take(message.data));
@@ -53,6 +55,7 @@ export class Live {
 
   #take(data) {
     this.#heardAt = performance.now();
+    this.#probed = null;
     if (typeof data !== 'string') {
       this.#handlers.values(data);
       return;
@@ -82,7 +85,8 @@ export class Live {
     socket?.close();
   }
 
-  // Sensors without readings is silent, and so is a dead network: ask once before believing either. No snapshot is no silence.
+  // Sensors without readings is silent, and so is a dead connection that nobody closed: counts that grow while the feed says nothing
+  // tell the two apart. Silence before the snapshot is none that Sensors keeps.
   async #probe() {
     const socket = this.#socket;
     if (!socket || performance.now() - this.#heardAt < silenceMaxMs) {
@@ -93,8 +97,12 @@ export class Live {
       return;
     }
     try {
-      await ask('/api/stats');
-      this.#heardAt = performance.now();
+      const counts = JSON.stringify((await ask('/api/stats')).topics);
+      const isDead = this.#probed !== null && this.#probed !== counts;
+      this.#probed = counts;
+      if (isDead && socket === this.#socket) {
+        this.#retry();
+      }
     } catch {
       if (socket === this.#socket) {
         this.#retry();
