@@ -1,3 +1,5 @@
+import { unitSign } from './format.js';
+
 // All devices in columns: ten thousand of them, four times a second, cost a pass over typed arrays and no objects.
 
 export const statuses = ['UNKNOWN', 'OK', 'WARNING', 'CRITICAL', 'SILENT'];
@@ -76,7 +78,7 @@ export class Devices {
       this.ids[index] = deviceId;
       this.zones[index] = zone;
       this.types[index] = type;
-      this.units[index] = unit ?? '';
+      this.units[index] = unitSign(unit);
       this.#byId.set(deviceId, index);
       this.#set(index, value ?? NaN, time ?? NaN, status);
     }

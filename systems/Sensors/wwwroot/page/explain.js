@@ -71,26 +71,27 @@ function drawStage({ name, topics, partitions, operators }) {
       html('td', {}, instant(operator.waitsFor)))));
 }
 
-// The same as the table, in words, for what explains a missing output.
+// The same as the table, in words, for what explains a missing output. All operators of a stage mostly share its watermark, so the
+// one furthest behind speaks for it.
 function answers(stages) {
   const found = [];
-  for (const { operators } of stages) {
-    for (const { name, recordsIn, recordsOut, watermark, heldBackBy, waitsFor } of operators) {
-      if (recordsIn > 0 && recordsOut === 0) {
-        found.push(`${name} has taken ${count(recordsIn)} records and given none.`);
-      }
+  for (const stage of stages) {
+    const last = stage.operators.filter(one => one.watermark).sort((a, b) => Date.parse(a.watermark) - Date.parse(b.watermark))[0];
+    if (last) {
+      found.push(`${stage.name}: the watermark is at ${instant(last.watermark)}${last.heldBackBy ? `, held back by ${last.heldBackBy}` : ''}.`);
+    } else {
+      found.push(`${stage.name}: no watermark yet, because no partition has had a record.`);
+    }
+    for (const { name, recordsIn, recordsOut, waitsFor } of stage.operators) {
+      const given = recordsIn > 0 && recordsOut === 0 ? `${name} has taken ${count(recordsIn)} records and given none` : '';
       if (waitsFor) {
-        const held = heldBackBy ? `, held back by ${heldBackBy}` : '';
-        found.push(`${name} gives its next result at ${instant(waitsFor)}; its watermark is ${
-          watermark ? `at ${instant(watermark)}` : 'not known yet'}${held}.`);
-      } else if (heldBackBy) {
-        found.push(`${name} is held back by ${heldBackBy}.`);
+        found.push(`${given || name}${given ? '; it' : ''} gives its next result when the watermark has come to ${instant(waitsFor)}.`);
+      } else if (given) {
+        found.push(`${given}.`);
       }
     }
   }
-  return found.length > 0
-    ? found.map(text => html('li', {}, text))
-    : html('li', { class: 'fine' }, 'No operator waits for anything.');
+  return found.map(text => html('li', {}, text));
 }
 
 function instant(text) {

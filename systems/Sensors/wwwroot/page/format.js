@@ -20,6 +20,16 @@ export function plain(value) {
   return value === null || value === undefined ? '' : String(Math.round(value * 1e6) / 1e6);
 }
 
+const signs = {
+  celsius: '°C', fahrenheit: '°F', kelvin: 'K', percent: '%', hectopascal: 'hPa', 'millimetre-per-second': 'mm/s', kilowatt: 'kW', watt: 'W',
+  volt: 'V', ampere: 'A',
+};
+
+/** A unit's sign where it has a known one, else its name as the device says it. */
+export function unitSign(unit) {
+  return (Object.hasOwn(signs, unit) && signs[unit]) || (unit ?? '');
+}
+
 export function perSecond(rate) {
   return rate === null ? '' : rate >= 100 ? whole.format(rate) : rate.toFixed(1);
 }

@@ -52,8 +52,9 @@ export class Series {
     }
   }
 
+  // The end of the range is not in it: a millisecond more takes the latest reading along.
   #ask(from, to, signal) {
-    const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+    const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to + 1).toISOString() });
     return ask(`/api/devices/${encodeURIComponent(this.#deviceId)}/series?${query}`, { signal });
   }
 
