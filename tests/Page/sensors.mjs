@@ -73,7 +73,8 @@ async function api(path) {
 
 const live = page => page.locator('#connection[data-state="live"]').waitFor({ timeout: waitMaxMs });
 const text = (page, selector) => page.locator(selector).first().textContent();
-const rawCount = page => page.locator('#topics .meter', { has: page.getByText('sensors.raw', { exact: true }) }).locator('.meter-value').textContent();
+const rawCount = page => page.locator('#topics .meter', { has: page.getByText('sensors.raw', { exact: true }) })
+  .locator('.meter-value').textContent();
 
 // Colours on the map are counted in the pixels of its canvas: the surface shows through where no cell is.
 const paintedColours = page => page.locator('#map-canvas').evaluate(canvas => {
@@ -117,7 +118,8 @@ const leastContrast = page => page.evaluate(() => {
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement;
     const style = getComputedStyle(node);
-    if (!walker.currentNode.data.trim() || !node.checkVisibility({ visibilityProperty: true }) || node.closest('.hidden-title, :disabled')) {
+    const isShown = node.checkVisibility({ visibilityProperty: true }) && !node.closest('.hidden-title, :disabled');
+    if (!walker.currentNode.data.trim() || !isShown) {
       continue;
     }
     const [light, dark] = [luminance(rgba(style.color)), luminance(behind(node))].sort((a, b) => b - a);

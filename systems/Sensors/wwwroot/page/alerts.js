@@ -27,7 +27,8 @@ export function showAlerts(store) {
     const message = byId('alerts-message');
     message.hidden = shown.length > 0;
     setText(message, !store.stats ? 'Waiting for alerts…' : wanted === '' ? 'No alerts.' : `No alert is ${wanted.toLowerCase()}.`);
-    setText(byId('alerts-note'), isHeld ? 'held while you point at them' : found.length > rowsMax ? `${rowsMax} of ${count(found.length)}` : '');
+    const some = found.length > rowsMax ? `${rowsMax} of ${count(found.length)}` : '';
+    setText(byId('alerts-note'), isHeld ? 'held while you point at them' : some);
   };
   const hold = held => {
     isHeld = held;
@@ -71,7 +72,8 @@ function makeRow(store, alert) {
       }
     },
   },
-    html('div', { class: 'alert-line' }, row.chip, html('a', { class: 'alert-device', href: deviceHash(alert.deviceId), title: alert.deviceId }, alert.deviceId), row.state, row.button),
+    html('div', { class: 'alert-line' }, row.chip,
+      html('a', { class: 'alert-device', href: deviceHash(alert.deviceId), title: alert.deviceId }, alert.deviceId), row.state, row.button),
     html('p', { class: 'alert-reason' }, html('b', {}, words(alert.kind)), ': ', row.reason), row.facts, row.note);
   return row;
 }
@@ -98,8 +100,11 @@ function facts(alert) {
   const end = Date.parse(alert.end ?? alert.updated);
   const lasted = end > start ? `, ${duration((end - start) / 1000)}` : '';
   const since = alert.end ? `${utc(start)} to ${utcShort(end, start)}${lasted}` : `since ${utc(start)}${lasted}`;
-  const value = alert.value === null || alert.value === undefined ? null : `value ${reading(alert.value)}`;
-  const limit = alert.limit === null || alert.limit === undefined ? null : `limit ${plain(alert.limit)}`;
-  const peak = alert.peak === null || alert.peak === undefined || alert.peak === alert.value ? null : `peak ${reading(alert.peak)}`;
-  return [[value, limit].filter(Boolean).join(', '), peak, since].filter(Boolean);
+  const isKnown = value => value !== null && value !== undefined;
+  const value = isKnown(alert.value) ? `value ${reading(alert.value)}` : null;
+  const peak = isKnown(alert.peak) ? `peak ${reading(alert.peak)}` : null;
+  const limit = isKnown(alert.limit) ? `limit ${plain(alert.limit)}` : null;
+  // Only a threshold is a limit of the value; the others limit what the peak is of: a change a minute, a score, a silence.
+  const pairs = alert.kind === 'THRESHOLD' ? [[value, limit], [peak]] : [[value], [peak, limit]];
+  return [...pairs.map(pair => pair.filter(Boolean).join(', ')), since].filter(Boolean);
 }

@@ -38,7 +38,9 @@ export class Chart {
     this.#rangeMs = rangeMs;
     this.#series = new Series(id);
     this.#canvas = html('canvas', { tabindex: 0, role: 'img', 'aria-label': `Readings of ${id} over time; the arrow keys read them` });
-    const close = html('button', { type: 'button', class: 'icon small', 'aria-label': `Close the chart of ${id}`, onclick: () => unpin(store, id) },
+    const close = html('button', {
+      type: 'button', class: 'icon small', 'aria-label': `Close the chart of ${id}`, onclick: () => unpin(store, id),
+    },
       svg('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, svg('path', { d: 'M6 6l12 12M18 6L6 18' })));
     this.node = html('article', { class: 'chart', 'data-id': id, 'data-points': 0 },
       html('div', { class: 'chart-head' }, html('h3', {}, html('a', { href: deviceHash(id) }, id)), this.#latest, this.#chip, this.#readout,

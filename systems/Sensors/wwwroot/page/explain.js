@@ -3,6 +3,8 @@ import { ask } from './api.js';
 import { bytes, count, utc } from './format.js';
 
 const refreshMs = 2_000;
+const columns = ['Operator', 'In', 'Out', 'Late', 'Keyless', 'State entries', 'State size', 'Watermark, UTC', 'Held back by',
+  'Waits for, UTC'];
 
 /** Why there is no output: each operator's counts, watermark and state, asked again every two seconds while the panel is open. */
 export function showExplain() {
@@ -52,8 +54,8 @@ function drawStream({ name, stages }) {
     html('ul', { class: 'answers' }, answers(stages)),
     html('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Operators of ${name}` },
       html('table', { class: 'data' },
-        html('thead', {}, html('tr', {}, ['Operator', 'In', 'Out', 'Late', 'Keyless', 'State entries', 'State size', 'Watermark, UTC',
-          'Held back by', 'Waits for, UTC'].map((title, at) => html('th', { scope: 'col', class: at > 0 && at < 7 ? 'number' : null }, title)))),
+        html('thead', {}, html('tr', {}, columns.map((title, at) =>
+          html('th', { scope: 'col', class: at > 0 && at < 7 ? 'number' : null }, title)))),
         stages.map(drawStage))));
 }
 
@@ -78,7 +80,8 @@ function answers(stages) {
   for (const stage of stages) {
     const last = stage.operators.filter(one => one.watermark).sort((a, b) => Date.parse(a.watermark) - Date.parse(b.watermark))[0];
     if (last) {
-      found.push(`${stage.name}: the watermark is at ${instant(last.watermark)}${last.heldBackBy ? `, held back by ${last.heldBackBy}` : ''}.`);
+      const held = last.heldBackBy ? `, held back by ${last.heldBackBy}` : '';
+      found.push(`${stage.name}: the watermark is at ${instant(last.watermark)}${held}.`);
     } else {
       found.push(`${stage.name}: no watermark yet, because no partition has had a record.`);
     }

@@ -21,8 +21,8 @@ export function plain(value) {
 }
 
 const signs = {
-  celsius: '°C', fahrenheit: '°F', kelvin: 'K', percent: '%', hectopascal: 'hPa', 'millimetre-per-second': 'mm/s', kilowatt: 'kW', watt: 'W',
-  volt: 'V', ampere: 'A',
+  celsius: '°C', fahrenheit: '°F', kelvin: 'K', percent: '%', hectopascal: 'hPa', 'millimetre-per-second': 'mm/s', kilowatt: 'kW',
+  watt: 'W', volt: 'V', ampere: 'A',
 };
 
 /** A unit's sign where it has a known one, else its name as the device says it. */
