@@ -22,12 +22,12 @@ export function plain(value) {
 
 const signs = {
   celsius: '°C', fahrenheit: '°F', kelvin: 'K', percent: '%', hectopascal: 'hPa', 'millimetre-per-second': 'mm/s', kilowatt: 'kW',
-  watt: 'W', volt: 'V', ampere: 'A',
+  watt: 'W', volt: 'V', ampere: 'A', none: '',
 };
 
 /** A unit's sign where it has a known one, else its name as the device says it. */
 export function unitSign(unit) {
-  return (Object.hasOwn(signs, unit) && signs[unit]) || (unit ?? '');
+  return Object.hasOwn(signs, unit) ? signs[unit] : unit ?? '';
 }
 
 export function perSecond(rate) {

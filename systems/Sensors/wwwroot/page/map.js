@@ -162,13 +162,13 @@ class ZoneMap {
       shown = `${shown.slice(0, shown.endsWith('…') ? -2 : -1)}…`;
     }
     context.fillStyle = ink;
-    context.fillText(shown, x, y - 5);
+    context.fillText(shown, x, y - 6);
     const nameWidth = context.measureText(shown).width;
     const number = count(indexes.length);
     context.font = `12px ${font}`;
     if (nameWidth + 8 + context.measureText(number).width < width) {
       context.fillStyle = soft;
-      context.fillText(number, x + nameWidth + 6, y - 5);
+      context.fillText(number, x + nameWidth + 6, y - 6);
     }
   }
 
@@ -272,7 +272,7 @@ class ZoneMap {
     const message = byId('map-message');
     message.hidden = shown > 0;
     setText(message, all > 0 ? 'No device matches.' : this.#store.stats ? 'No devices yet.' : 'Waiting for devices…');
-    setText(byId('map-note'), shown === 0 ? '' : `${shown < all ? `${count(shown)} of ` : ''}${count(all)} devices in ${
+    setText(byId('map-note'), shown === 0 ? '' : `${shown < all ? `${count(shown)} of ` : ''}${count(all)} ${all === 1 ? 'device' : 'devices'} in ${
       count(groups.length)} ${groups.length === 1 ? 'zone' : 'zones'}`);
   }
 

@@ -21,8 +21,8 @@ export class Tip {
   }
 
   static enclose(ring, { x, y, size }) {
-    ring.style.transform = `translate(${x - 3}px, ${y - 3}px)`;
-    ring.style.width = ring.style.height = `${size + 6}px`;
+    ring.style.transform = `translate(${x - 2}px, ${y - 2}px)`;
+    ring.style.width = ring.style.height = `${size + 4}px`;
   }
 
   show(index, box) {
