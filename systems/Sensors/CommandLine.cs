@@ -8,7 +8,10 @@ internal abstract record CommandLine
     private static readonly Option[] Known =
     [
         new("--urls", "URLS", "where to listen for HTTP, separated by ';' (http://localhost:5100)",
-            (options, value) => options with { Urls = NotEmpty(value).Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) }),
+            (options, value) => options with
+            {
+                Urls = NotEmpty(value).Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+            }),
         new("--data", "DIR", "the data folder, of one process at a time (./sensors-data)",
             (options, value) => options with { DataDirectory = Path.GetFullPath(NotEmpty(value)) }),
         new("--engine", "ENGINE", "embedded or kafka (embedded)",
@@ -102,7 +105,8 @@ internal abstract record CommandLine
         if (options.Engine == SensorsEngine.Embedded && options.Bootstrap is not null) return "--bootstrap needs --engine kafka.";
         if (options.Store == SeriesStore.Postgres && options.Postgres is null) return "--store postgres needs --postgres CONNECTION.";
         if (options.Store != SeriesStore.Postgres && options.Postgres is not null) return "--postgres needs --store postgres.";
-        if (options.MqttServer is not null && given.Contains("--mqtt-port")) return "--mqtt-port is the embedded broker's; --mqtt names another one.";
+        if (options.MqttServer is not null && given.Contains("--mqtt-port"))
+            return "--mqtt-port is the embedded broker's; --mqtt names another one.";
         if (options.MqttUser is not null && options.MqttServer is null) return "--mqtt-user needs --mqtt.";
         if (options.ExitsWhenDone && !options.IsReplay) return "--exit-when-done needs --replay: otherwise nothing is ever done.";
         if (given.Contains("--speed") && !options.IsReplay) return "--speed needs --replay.";
@@ -124,7 +128,8 @@ internal abstract record CommandLine
     private static string Server(string value)
     {
         var colon = value.LastIndexOf(':');
-        return colon > 0 && int.TryParse(value[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65_536
+        return colon > 0 && int.TryParse(value[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port is > 0 and < 65_536
             ? value
             : throw new FormatException("it must be HOST:PORT");
     }
@@ -144,7 +149,8 @@ internal abstract record CommandLine
     }
 
     private static double Number(string value, double from, double to) =>
-        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to
+        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+        && number >= from && number <= to
             ? number
             : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"it must be a number from {from} to {to}"));
 

@@ -11,9 +11,10 @@ namespace Sensors;
 /// <summary>Chooses the engine and the MQTT broker: options, and nothing else of the system knows which they are.</summary>
 internal static class EngineChoice
 {
-    /// <summary>
-    /// A hundred partitions share the memory that is meant for what is not durable yet.
-    /// </summary>
+    /// <summary>The MQTT source, under which it is found as a service.</summary>
+    public const string MqttSourceName = "sensors-mqtt";
+
+    /// <summary>The embedded log in the data folder, or Kafka.</summary>
     public static MillraceBuilder UseEngine(this MillraceBuilder millrace, SensorsOptions options) => (options.Engine switch
     {
         SensorsEngine.Embedded => millrace.UseEmbeddedLog(Path.Combine(options.DataDirectory, "log")),
@@ -34,7 +35,7 @@ internal static class EngineChoice
     {
         millrace.AddMqttSource(new MqttSourceOptions
         {
-            Name = "sensors-mqtt",
+            Name = MqttSourceName,
             Routes = [new MqttRoute { Topics = DeviceTopic.Pattern, Target = ReadingTopics.Raw, Key = "{device}" }],
             Server = options.MqttServer is null ? null : AddressOf(options),
             Broker = new MqttBrokerOptions { Port = options.MqttPort },

@@ -87,8 +87,8 @@ internal static class SensorsRun
         catch (Exception failure) when (IsAddressInUse(failure))
         {
             console.WriteMessage(
-                $"{string.Join(" or ", options.Urls)} or the MQTT port {options.MqttPort} is in use by another program: end it, or choose others "
-                + "with --urls and --mqtt-port.");
+                $"{string.Join(" or ", options.Urls)} or the MQTT port {options.MqttPort} is in use by another program: end it, or choose "
+                + "others with --urls and --mqtt-port.");
             return PortInUse;
         }
         catch (Exception failure) when (failure is MillraceException or IOException or UnauthorizedAccessException or SocketException)
@@ -100,5 +100,6 @@ internal static class SensorsRun
 
     private static bool IsAddressInUse(Exception failure) =>
         failure is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException }
-        || (failure as SocketException ?? failure.InnerException as SocketException) is { SocketErrorCode: SocketError.AddressAlreadyInUse };
+        || (failure as SocketException ?? failure.InnerException as SocketException)
+            is { SocketErrorCode: SocketError.AddressAlreadyInUse };
 }

@@ -8,6 +8,7 @@ public sealed class ArrowTests
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Millrace"] = [],
+        ["Millrace.Cli"] = [],
         ["Millrace.Log"] = ["Millrace"],
         ["Millrace.Messaging"] = ["Millrace"],
         ["Millrace.Kafka"] = ["Millrace"],

@@ -11,7 +11,8 @@ internal sealed class EventRecords<T> : RecordCodec<T>
 
     public EventRecords(EventRegistry registry, string? source)
     {
-        if (!registry.Contracts.Any(contract => typeof(T).IsAssignableFrom(contract.ClrType))) _ = registry.Find(typeof(T)); // says what is missing
+        if (!registry.Contracts.Any(contract => typeof(T).IsAssignableFrom(contract.ClrType)))
+            _ = registry.Find(typeof(T)); // says what is missing
         _registry = registry;
         _source = source;
     }

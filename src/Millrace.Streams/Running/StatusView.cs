@@ -14,7 +14,9 @@ internal static class StatusView
     /// <summary>One operator, over partitions.</summary>
     public static void Write(StringBuilder text, IReadOnlyList<(int Partition, OperatorStatus Operator)> seen)
     {
-        var (behind, one) = seen.MinBy(pair => pair.Operator.Watermark);
+        // A partition that has had no record, or is idle, holds nobody back: it is passed over while another one is there.
+        var awake = seen.Where(pair => IsAwake(pair.Operator)).ToList();
+        var (behind, one) = (awake.Count > 0 ? awake : seen).MinBy(pair => pair.Operator.Watermark);
         text.Append(CultureInfo.InvariantCulture,
             $"    {one.Name}: {seen.Sum(pair => pair.Operator.RecordsIn)} in, {seen.Sum(pair => pair.Operator.RecordsOut)} out");
         Count(text, "late", seen.Sum(pair => pair.Operator.RecordsLate));
@@ -26,7 +28,9 @@ internal static class StatusView
             text.Append(CultureInfo.InvariantCulture, $", {entries} entries of state (about {bytes} bytes)");
         text.Append('\n');
         text.Append(CultureInfo.InvariantCulture, $"      watermark {Time(one.Watermark)}");
-        if (seen.Count > 1) text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {behind})");
+        var others = awake.Count > 0 ? seen.Count - awake.Count : 0;
+        if (seen.Count > 1) text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {behind}");
+        if (seen.Count > 1) text.Append(others > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {others} are idle)") : ")");
         if (one.Channels.Count > 1 && one.HeldBackBy is { } holding)
             text.Append(CultureInfo.InvariantCulture, $", held back by {holding.Name}");
         var idle = one.Channels.Count(channel => channel.IsIdle);
@@ -59,6 +63,9 @@ internal static class StatusView
         WaitsFor = one.WaitsFor,
         Channels = one.ShowChannels(),
     };
+
+    private static bool IsAwake(OperatorStatus one) =>
+        one.Watermark != long.MinValue && (one.Channels.Count == 0 || one.Channels.Any(channel => !channel.IsIdle));
 
     private static void Count(StringBuilder text, string what, long count)
     {

@@ -115,8 +115,8 @@ internal sealed class Baseline
 }
 
 /// <summary>
-/// How watches are kept: nineteen numbers of 8 bytes, most significant first, then type and zone, each behind its length in a byte, then, where
-/// there is any, the rest as JSON.
+/// How watches are kept: nineteen numbers of 8 bytes, most significant first, then type and zone, each behind its length in a byte, then,
+/// where there is any, the rest as JSON.
 /// </summary>
 internal static class WatchCodec
 {

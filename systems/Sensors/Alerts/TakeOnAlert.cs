@@ -29,8 +29,14 @@ internal sealed class TakeOnAlert(Func<Engine> engine, EventPublisher publisher,
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrWhiteSpace(request.By)) errors.Say("by", "must not be empty: it says who takes the alert on");
         else if (request.By.Length > Readings.SensorLimits.NameLengthMax || request.By.Any(char.IsControl))
-            errors.Say("by", $"is '{Problems.Show(request.By)}'; at most {Readings.SensorLimits.NameLengthMax} characters on one line are possible");
-        if (request.Note?.Length > NoteLengthMax) errors.Say("note", $"has {request.Note.Length} characters; at most {NoteLengthMax} are possible");
+        {
+            errors.Say(
+                "by",
+                $"is '{Problems.Show(request.By)}'; at most {Readings.SensorLimits.NameLengthMax} characters on one line are possible");
+        }
+
+        if (request.Note?.Length > NoteLengthMax)
+            errors.Say("note", $"has {request.Note.Length} characters; at most {NoteLengthMax} are possible");
         return errors;
     }
 
@@ -49,8 +55,11 @@ internal sealed class TakeOnAlert(Func<Engine> engine, EventPublisher publisher,
             At = at,
         }, cancellation: cancellation);
         var seen = await view.WaitForAlertAsync(
-            alertId, one => one.State == AlertStates.Cleared || (one.AcknowledgedBy == request.By && one.AcknowledgedAt >= at.AddMilliseconds(-1)),
+            alertId, one => one.State == AlertStates.Cleared
+                || (one.AcknowledgedBy == request.By && one.AcknowledgedAt >= at.AddMilliseconds(-1)),
             cancellation);
-        return seen.State == AlertStates.Cleared && seen.AcknowledgedBy != request.By ? new TakeOnResult.Over(seen) : new TakeOnResult.Done(seen);
+        return seen.State == AlertStates.Cleared && seen.AcknowledgedBy != request.By
+            ? new TakeOnResult.Over(seen)
+            : new TakeOnResult.Done(seen);
     }
 }

@@ -26,9 +26,9 @@ internal readonly record struct AlertChange(AlertStep Step, OpenAlert Alert, lon
 internal sealed record BaselineScale(TimeSpan Horizon, TimeSpan Smoothing, TimeSpan WarmUp);
 
 /// <summary>
-/// What is unusual of a device: limits with hysteresis, silence, rate of change, and deviation from its own history. A state machine without
-/// input or output: (what is remembered, a reading) to (what is remembered, steps of alerts). It judges readings in the order of their event
-/// time; one that is older than the latest is no news and passed over. Not thread safe.
+/// What is unusual of a device: limits with hysteresis, silence, rate of change, and deviation from its own history. A state machine
+/// without input or output: (what is remembered, a reading) to (what is remembered, steps of alerts). It judges readings in the order of
+/// their event time; one that is older than the latest is no news and passed over. Not thread safe.
 /// </summary>
 /// <param name="isByEventTime">Whether silence is judged by event time, as in a replay, instead of by the clock.</param>
 internal sealed class Watch(bool isByEventTime)
@@ -85,7 +85,9 @@ internal sealed class Watch(bool isByEventTime)
         Learn(watch, reading);
     }
 
-    /// <summary>The timer for silence is due. Says when it is due next; null when nothing is to be waited for until a reading comes.</summary>
+    /// <summary>
+    /// The timer for silence is due. Says when it is due next; null when nothing is to be waited for until a reading comes.
+    /// </summary>
     /// <param name="watch">What is remembered.</param>
     /// <param name="due">What it was set for.</param>
     public long? OnSilence(DeviceWatch watch, long due)
@@ -249,8 +251,8 @@ internal sealed class Watch(bool isByEventTime)
                 Updated = reading.Time,
                 Peak = z,
                 Limit = Enter,
-                Reason = Say($"the mean of {Span(Scales[scale].Smoothing)} is {Math.Abs(z):0.#} standard deviations {(z > 0 ? "above" : "below")} ")
-                    + $"that of {Span(Scales[scale].Horizon)}",
+                Reason = Say($"the mean of {Span(Scales[scale].Smoothing)} is {Math.Abs(z):0.#} standard deviations ")
+                    + $"{(z > 0 ? "above" : "below")} that of {Span(Scales[scale].Horizon)}",
             });
         }
     }
@@ -290,7 +292,9 @@ internal sealed class Watch(bool isByEventTime)
         {
             var gap = reading.Time - watch.LastTime;
             watch.LongestGap = Math.Max(watch.LongestGap, gap);
-            watch.Interval = watch.Count == 1 ? gap : watch.Interval + (IntervalWeight * (Math.Min(gap, SilenceIntervals * watch.Interval) - watch.Interval));
+            watch.Interval = watch.Count == 1
+                ? gap
+                : watch.Interval + (IntervalWeight * (Math.Min(gap, SilenceIntervals * watch.Interval) - watch.Interval));
         }
 
         if (watch.NewerTime == DeviceWatch.Never || reading.Time - watch.NewerTime >= RateOverMin)

@@ -60,7 +60,8 @@ internal static class AlertEndpoints
         {
             TakeOnResult.Done done => Results.Json(done.Alert, PlainJson.Api.AlertAnswer),
             TakeOnResult.Over over => Problems.Of(
-                StatusCodes.Status409Conflict, $"The alert '{Problems.Show(id)}' was over at {over.Alert.End:O}; there is nothing to take on."),
+                StatusCodes.Status409Conflict,
+                $"The alert '{Problems.Show(id)}' was over at {over.Alert.End:O}; there is nothing to take on."),
             TakeOnResult.Unknown => NotFound(id),
             var other => throw new InvalidOperationException($"Unknown result {other.GetType().Name}."),
         };

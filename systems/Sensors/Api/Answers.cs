@@ -43,6 +43,9 @@ public sealed record DeviceAnswer
     public required double? CriticalHigh { get; init; }
 
     public required double? SilentAfterSeconds { get; init; }
+
+    /// <summary>What was said of the device itself, as PUT takes it; null when nothing was.</summary>
+    public required DeviceRequest? Described { get; init; }
 }
 
 /// <summary>Where a device is, in degrees.</summary>

@@ -36,7 +36,9 @@ internal static class DeviceEndpoints
             .Produces<DeviceAnswer>().Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, Problems.ContentType);
         routes.MapGet("/api/devices/{id}/series", SeriesAsync).WithName("GetSeries")
             .WithSummary("A device's series from the time-series store")
-            .WithDescription("Query: from, to (ISO 8601; the hour before the latest reading), step (such as 10s, 1m, 1h; at most 500 points).")
+            .WithDescription(
+                "Query: from, to (ISO 8601; the hour before the latest reading), step (such as 10s, 1m, 1h; by default one that gives "
+                + "at most 500 points).")
             .Produces<SeriesAnswer>().Produces<ProblemAnswer>(StatusCodes.Status400BadRequest, Problems.ContentType)
             .Produces<ProblemAnswer>(StatusCodes.Status404NotFound, Problems.ContentType);
     }
@@ -118,7 +120,8 @@ internal static class DeviceEndpoints
         if (Text(request, "step") is { } text)
         {
             var unit = text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3_600, 'd' => 86_400, _ => 0 };
-            if (unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
+            var number = text.AsSpan(0, text.Length - 1);
+            if (unit > 0 && double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
                 && count * unit is >= 0.001 and <= 31_536_000)
                 return TimeSpan.FromMilliseconds(Math.Round(count * unit * 1_000));
             errors.Say("step", $"is '{Problems.Show(text)}'; it must be a number with s, m, h or d, from 0.001s to 365d");

@@ -16,7 +16,8 @@ internal static class PlatformEndpoints
             .WithName("GetStats").WithSummary("The platform in numbers").Produces<SensorsStats>();
         routes.MapGet("/api/streams", (IEnumerable<RunningTopology> topologies) => Results.Json(
                 [.. topologies.Select(topology => Explanation.Of(topology.Explain()))], PlainJson.Api.IReadOnlyListTopologyAnswer))
-            .WithName("ExplainStreams").WithSummary("Why is there no output? Per operator: records, watermark, what holds it back, what it waits for")
+            .WithName("ExplainStreams")
+            .WithSummary("Why is there no output? Per operator: records, watermark, what holds it back, what it waits for")
             .Produces<IReadOnlyList<TopologyAnswer>>();
         routes.MapGet("/api/streams/explain", (IEnumerable<RunningTopology> topologies) =>
                 Results.Text(string.Concat(topologies.Select(topology => topology.Explain().ToString()))))

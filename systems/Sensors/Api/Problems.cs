@@ -41,7 +41,8 @@ internal static class Problems
     public static int Whole(IQueryCollection query, string name, int fallback, int max, Dictionary<string, string[]> errors)
     {
         if (query[name].ToString() is not { Length: > 0 } text) return fallback;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max) return number;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max)
+            return number;
         errors.Say(name, $"is '{Show(text)}'; it must be a whole number from 1 to {max}");
         return fallback;
     }

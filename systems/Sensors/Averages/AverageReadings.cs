@@ -29,7 +29,9 @@ internal sealed class MinuteOfReadings
 
     public string Zone { get; set; } = "";
 
-    /// <summary>How it is kept: six numbers of 8 bytes, most significant first, then three texts, each behind its length in a byte.</summary>
+    /// <summary>
+    /// How it is kept: six numbers of 8 bytes, most significant first, then three texts, each behind its length in a byte.
+    /// </summary>
     public static StateCodec<MinuteOfReadings> Codec { get; } = new(1, Write, Read);
 
     private static void Write(MinuteOfReadings minute, IBufferWriter<byte> output)

@@ -39,7 +39,8 @@ internal sealed class LiveSocket(SensorsView view, StatsSource stats, TimeProvid
         if (Interlocked.Increment(ref _listeners) > ListenersMax)
         {
             Interlocked.Decrement(ref _listeners);
-            await Problems.Of(StatusCodes.Status503ServiceUnavailable, $"{ListenersMax} pages listen already; close one.").ExecuteAsync(http);
+            var full = Problems.Of(StatusCodes.Status503ServiceUnavailable, $"{ListenersMax} pages listen already; close one.");
+            await full.ExecuteAsync(http);
             return;
         }
 
@@ -181,8 +182,8 @@ internal sealed class LiveSocket(SensorsView view, StatsSource stats, TimeProvid
 
     /// <summary>
     /// Values, little endian: version and count (32 bits each), the clock, then the event times (64-bit floating point, milliseconds), the
-    /// numbers (32 bits), the values (32-bit floating point) and the statuses (8 bits), column by column, so that a page reads them as typed
-    /// arrays without copying.
+    /// numbers (32 bits), the values (32-bit floating point) and the statuses (8 bits), column by column, so that a page reads them as
+    /// typed arrays without copying.
     /// </summary>
     internal static void WriteValues(ArrayBufferWriter<byte> output, IReadOnlyList<LiveValue> values, long now)
     {

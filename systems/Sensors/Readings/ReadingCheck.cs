@@ -65,5 +65,6 @@ internal static class EventClock
     private static readonly long Greatest = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     /// <summary>The time of so many milliseconds since 1970-01-01T00:00:00Z; the nearest possible one beyond the calendar.</summary>
-    public static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(milliseconds, Least, Greatest));
+    public static DateTimeOffset Time(long milliseconds) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(milliseconds, Least, Greatest));
 }

@@ -12,8 +12,8 @@ namespace Sensors.Readings;
 /// </summary>
 /// <param name="type">The CloudEvents type of what is written.</param>
 /// <param name="keepsEnvelope">
-/// Whether what is read keeps the device's own envelope with that type in it, so that it is not written anew, and fields of which nothing is
-/// known here go on with it.
+/// Whether what is read keeps the device's own envelope with that type in it, so that it is not written anew, and fields of which nothing
+/// is known here go on with it.
 /// </param>
 internal sealed class ReadingCodec(string type, bool keepsEnvelope = false) : RecordCodec<SensorReading>
 {

@@ -41,7 +41,10 @@ internal sealed record SensorRules
     /// <summary>
     /// A sensor of which nothing is known: any finite value in any unit, no limits; what is unusual is learnt from the device itself.
     /// </summary>
-    public static SensorRules Generic { get; } = new() { Type = "generic", Units = [], Minimum = double.MinValue, Maximum = double.MaxValue };
+    public static SensorRules Generic { get; } = new()
+    {
+        Type = "generic", Units = [], Minimum = double.MinValue, Maximum = double.MaxValue,
+    };
 
     /// <summary>The type.</summary>
     public required string Type { get; init; }

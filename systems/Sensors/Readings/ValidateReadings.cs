@@ -7,7 +7,9 @@ namespace Sensors.Readings;
 /// <summary>The ids that a device used last, as hashes over id and time. Not thread safe.</summary>
 internal sealed class RecentIds
 {
-    /// <summary>How many are remembered: a device or its gateway sends again what it did not see acknowledged, which is the latest.</summary>
+    /// <summary>
+    /// How many are remembered: a device or its gateway sends again what it did not see acknowledged, which is the latest.
+    /// </summary>
     public const int Max = 32;
 
     private readonly ulong[] _hashes = new ulong[Max];
@@ -73,7 +75,8 @@ internal sealed class ValidateReadings(ClockBounds bounds, OutputTag<ReadingReje
     private ValueState<RecentIds> _recent = null!;
 
     /// <inheritdoc/>
-    public override void Open(StateDeclarations states) => _recent = states.Value("recent", new StateOptions<RecentIds> { Codec = RecentIds.Codec });
+    public override void Open(StateDeclarations states) =>
+        _recent = states.Value("recent", new StateOptions<RecentIds> { Codec = RecentIds.Codec });
 
     /// <inheritdoc/>
     public override void OnRecord(SensorReading reading, ProcessContext<string, SensorReading> context)

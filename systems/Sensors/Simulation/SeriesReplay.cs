@@ -5,8 +5,8 @@ using Sensors.Readings;
 namespace Sensors.Simulation;
 
 /// <summary>
-/// Plays files of <c>timestamp,value</c> lines as devices, over MQTT, in the order of their times. At the end each device sends its clock, so
-/// that the last minutes close. Used once.
+/// Plays files of <c>timestamp,value</c> lines as devices, over MQTT, in the order of their times. At the end each device sends its clock,
+/// so that the last minutes close. Used once.
 /// </summary>
 internal sealed class SeriesReplay(SensorsOptions options, TimeProvider time)
 {
@@ -110,9 +110,11 @@ internal sealed class SeriesReplay(SensorsOptions options, TimeProvider time)
         var comma = line.IndexOf(',', StringComparison.Ordinal);
         if (comma < 0) return null;
         if (!DateTimeOffset.TryParse(
-            line.AsSpan(0, comma), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at))
+            line.AsSpan(0, comma), CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at))
             return null;
-        return double.TryParse(line.AsSpan(comma + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
+        return double.TryParse(line.AsSpan(comma + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            && double.IsFinite(value)
             ? (at.ToUnixTimeMilliseconds(), value)
             : null;
     }

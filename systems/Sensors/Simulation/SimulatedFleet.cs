@@ -3,7 +3,9 @@ using Sensors.Readings;
 
 namespace Sensors.Simulation;
 
-/// <summary>Many devices behind a few gateways, which publish over MQTT as real ones would. Owned by <see cref="SimulationHost"/>.</summary>
+/// <summary>
+/// Many devices behind a few gateways, which publish over MQTT as real ones would. Owned by <see cref="SimulationHost"/>.
+/// </summary>
 internal sealed class SimulatedFleet(SensorsOptions options, TimeProvider time)
 {
     private const int DevicesPerGateway = 250;

@@ -24,7 +24,11 @@ internal sealed class SimulationHost(
     {
         var server = EngineChoice.AddressOf(options);
         if (options.MqttServer is null)
-            server = server with { Port = await services.GetRequiredKeyedService<MqttSource>("sensors-mqtt").Ready.WaitAsync(stoppingToken) };
+        {
+            var source = services.GetRequiredKeyedService<MqttSource>(EngineChoice.MqttSourceName);
+            server = server with { Port = await source.Ready.WaitAsync(stoppingToken) };
+        }
+
         _server.TrySetResult(server);
         if (options.IsReplay) await ReplayAsync(server, stoppingToken);
         else if (options.SimulatedDevices > 0) await new SimulatedFleet(options, time).RunAsync(server, stoppingToken);

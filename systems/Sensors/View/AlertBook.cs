@@ -80,7 +80,8 @@ internal sealed class AlertBook(int clearedMax)
         SensorType = step.SensorType,
         Kind = step.Kind,
         Severity = step.Severity,
-        State = step is AlertEvent.Cleared ? AlertStates.Cleared : step.AcknowledgedBy is null ? AlertStates.Open : AlertStates.Acknowledged,
+        State = step is AlertEvent.Cleared ? AlertStates.Cleared
+            : step.AcknowledgedBy is null ? AlertStates.Open : AlertStates.Acknowledged,
         Reason = step.Reason,
         Value = step.Value,
         Peak = step.Peak,

@@ -51,7 +51,9 @@ internal static class Explanation
                 ? string.Create(CultureInfo.InvariantCulture, $"partition {slow.Partition}")
                     + (slow.Operator.HeldBackBy is { } channel && slow.Operator.Channels.Count > 1 ? $", {channel.Name}" : "")
                 : null,
-            WaitsFor = least is { } waiting && waiting.Operator.WaitsFor != long.MaxValue ? EventClock.Time(waiting.Operator.WaitsFor) : null,
+            WaitsFor = least is { } waiting && waiting.Operator.WaitsFor != long.MaxValue
+                ? EventClock.Time(waiting.Operator.WaitsFor)
+                : null,
         };
     }
 }

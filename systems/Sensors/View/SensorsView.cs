@@ -111,7 +111,8 @@ internal sealed class SensorsView
     {
         lock (_lock)
         {
-            var found = _devices.Where(device => filter.Holds(device.Id, device.Zone, device.Type, device.StatusNow, device.Described?.Name))
+            var found = _devices.Where(device =>
+                filter.Holds(device.Id, device.Zone, device.Type, device.StatusNow, device.Described?.Name))
                 .OrderBy(device => device.Id, StringComparer.Ordinal).ToList();
             return ([.. found.Skip((int)Math.Min(int.MaxValue, (page - 1L) * pageSize)).Take(pageSize).Select(Answer)], found.Count);
         }
@@ -144,8 +145,8 @@ internal sealed class SensorsView
     {
         lock (_lock)
         {
-            var found = _alerts.All().Where(condition).OrderByDescending(alert => alert.Start).ThenBy(alert => alert.AlertId, StringComparer.Ordinal)
-                .ToList();
+            var found = _alerts.All().Where(condition)
+                .OrderByDescending(alert => alert.Start).ThenBy(alert => alert.AlertId, StringComparer.Ordinal).ToList();
             return ([.. found.Skip((int)Math.Min(int.MaxValue, (page - 1L) * pageSize)).Take(pageSize)], found.Count);
         }
     }
@@ -166,7 +167,7 @@ internal sealed class SensorsView
             {
                 var device = _devices[i];
                 if (device.Change > change)
-                    changed.Add(new LiveValue(i, device.Id, device.Latest?.Time ?? 0, device.Latest?.Value ?? double.NaN, device.StatusNow));
+                    changed.Add(Live(i, device));
             }
 
             return changed;
@@ -183,8 +184,7 @@ internal sealed class SensorsView
             {
                 var device = _devices[i];
                 if (device.DescriptionChange <= change) continue;
-                changed.Add((
-                    new LiveValue(i, device.Id, device.Latest?.Time ?? 0, device.Latest?.Value ?? double.NaN, device.StatusNow), Answer(device)));
+                changed.Add((Live(i, device), Answer(device)));
             }
 
             return changed;
@@ -215,6 +215,9 @@ internal sealed class SensorsView
         return device;
     }
 
+    private static LiveValue Live(int index, Device device) =>
+        new(index, device.Id, device.Latest?.Time ?? 0, device.Latest?.Value ?? double.NaN, device.StatusNow);
+
     private static DeviceAnswer Answer(Device device)
     {
         var rules = SensorRules.Of(device.Type);
@@ -238,6 +241,17 @@ internal sealed class SensorsView
             CriticalLow = said?.CriticalLow ?? rules.Limits.CriticalLow,
             CriticalHigh = said?.CriticalHigh ?? rules.Limits.CriticalHigh,
             SilentAfterSeconds = said?.SilentAfterSeconds ?? rules.SilentAfter?.TotalSeconds,
+            Described = said is null ? null : new DeviceRequest
+            {
+                Name = said.Name,
+                Model = said.Model,
+                Zone = said.Zone,
+                Low = said.Low,
+                High = said.High,
+                CriticalLow = said.CriticalLow,
+                CriticalHigh = said.CriticalHigh,
+                SilentAfterSeconds = said.SilentAfterSeconds,
+            },
         };
     }
 

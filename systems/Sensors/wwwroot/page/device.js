@@ -76,8 +76,12 @@ class DevicePanel {
   #fill(device) {
     clearProblem(this.#form);
     setText(this.#done, '');
+    // The form holds what was said of the device itself; what is in force without it, by the type or the readings, shows through.
+    const said = device.described ?? {};
     for (const { name, isNumber } of fields) {
-      this.#form.elements[name].value = isNumber ? plain(device[name]) : device[name] ?? '';
+      const field = this.#form.elements[name];
+      field.value = isNumber ? plain(said[name] ?? null) : said[name] ?? '';
+      field.placeholder = isNumber ? plain(device[name]) : device[name] ?? '';
     }
     this.#drawFacts(device);
     this.#drawLive();
