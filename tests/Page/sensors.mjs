@@ -1,13 +1,13 @@
 // Drives the page of Sensors in a real browser against a running Sensors system with simulated devices, some of which spike:
 //
 //   npm ci --omit=optional
-//   node sensors.mjs http://127.0.0.1:5090
+//   node sensors.mjs http://127.0.0.1:5100
 //
 // CHROMIUM names the browser where it is not in one of the usual places. The last line reads `N passed, N failed`.
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
-const base = (process.argv[2] ?? 'http://127.0.0.1:5090').replace(/\/$/, '');
+const base = (process.argv[2] ?? 'http://127.0.0.1:5100').replace(/\/$/, '');
 const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const waitMaxMs = 20_000;
 const alertWaitMaxMs = 30_000;
