@@ -143,6 +143,35 @@ public sealed class DataStream<T>
         return Join("left global table join", table, new TableJoinWork<T, TKey, TTable, TOut>(key, select, IsOuter: true));
     }
 
+    /// <summary>
+    /// Each record made into another by asking the outside world, several at a time: Apache Flink's AsyncDataStream.orderedWait. The
+    /// answers go on in the order of the records, and event time keeps its place between them. A commit never has a record whose answer
+    /// has not come; after a failure the world is asked again for what was not committed, so asking should change nothing there. A batch
+    /// of records that was read is finished before the next one begins.
+    /// </summary>
+    /// <typeparam name="TOut">What it becomes.</typeparam>
+    /// <param name="find">
+    /// Asks. Several calls may be under way, those after a pause from any thread. It should heed its token, which ends with the time or the
+    /// partition.
+    /// </param>
+    /// <param name="options">How many at a time, for how long, how often; the defaults when null.</param>
+    /// <exception cref="ArgumentException">An option is out of its limits.</exception>
+    public DataStream<TOut> Lookup<TOut>(Func<T, CancellationToken, ValueTask<TOut>> find, LookupOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(find);
+        options ??= new LookupOptions();
+        options.Validate();
+        var stream = new DataStream<TOut>(Topology, Topology.Add("lookup", $"{options.Capacity} at a time", Node));
+        var work = new LookupWork<T, TOut>(find, options);
+        _consumers.Add(instance =>
+        {
+            var one = new LookupOperator<T, TOut>(stream.Node, work, instance, stream.Build(instance));
+            instance.Add(stream.Node, one);
+            return one;
+        });
+        return stream;
+    }
+
     /// <summary>The records become an output of the topology.</summary>
     /// <param name="output">Its name, as of a topic; a topology has it once.</param>
     /// <param name="options">How values become records; the defaults when null.</param>

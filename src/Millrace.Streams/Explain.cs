@@ -34,6 +34,9 @@ public sealed record OperatorStatus
     /// <summary>Records that are in no window, as between windows that leave gaps, or on no day of a calendar.</summary>
     public required long RecordsInNoWindow { get; init; }
 
+    /// <summary>Lookups that were tried again.</summary>
+    public required long LookupsRetried { get; init; }
+
     /// <summary>Entries of state now: keys in windows, buffered records, values of keys.</summary>
     public required int StateEntries { get; init; }
 

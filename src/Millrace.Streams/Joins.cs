@@ -64,3 +64,51 @@ public sealed record JoinOptions<TLeft, TRight>
     /// <summary>Where late records of the other stream go; nowhere when null. An interval join only.</summary>
     public OutputTag<TRight>? LateRight { get; init; }
 }
+
+/// <summary>What becomes of a record whose lookup failed for good.</summary>
+public enum LookupFailure
+{
+    /// <summary>The partition starts again from its last commit after a pause, again and again until it succeeds. The default.</summary>
+    RestartPartition = 0,
+
+    /// <summary>
+    /// The record of the source that was worked on becomes a dead letter, with all that came of it undone: the partition starts again from
+    /// its last commit without it. What came of no record alone, such as a window's result at its end, restarts the partition.
+    /// </summary>
+    DeadLetter = 1,
+}
+
+/// <summary>How lookups are made. Immutable.</summary>
+public sealed record LookupOptions
+{
+    /// <summary>How many lookups of a partition are under way at most; 1 to 10,000, 100 by default.</summary>
+    public int Capacity { get; init; } = 100;
+
+    /// <summary>For how long a record waits for its answer, all attempts included; 1 millisecond to 1 hour, 10 seconds by
+    /// default.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a lookup is tried; 1 to 1,000, 3 by default.</summary>
+    public int AttemptsMax { get; init; } = 3;
+
+    /// <summary>The pause before the next attempt; 0 to 1 hour, 100 milliseconds by default.</summary>
+    public TimeSpan RetryPause { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Whether a failure may pass, so that it is worth another attempt; all are by default.</summary>
+    public Func<Exception, bool>? RetryIf { get; init; }
+
+    /// <summary>What becomes of a record whose lookup failed for good; the partition restarts by default.</summary>
+    public LookupFailure OnFailure { get; init; }
+
+    internal void Validate()
+    {
+        if (Capacity is < 1 or > 10_000) throw Wrong(nameof(Capacity), Capacity, "1 to 10,000");
+        if (Timeout < TimeSpan.FromMilliseconds(1) || Timeout > TimeSpan.FromHours(1)) throw Wrong(nameof(Timeout), Timeout, "1 ms to 1 h");
+        if (AttemptsMax is < 1 or > 1_000) throw Wrong(nameof(AttemptsMax), AttemptsMax, "1 to 1,000");
+        if (RetryPause < TimeSpan.Zero || RetryPause > TimeSpan.FromHours(1)) throw Wrong(nameof(RetryPause), RetryPause, "0 to 1 h");
+        if (!Enum.IsDefined(OnFailure)) throw Wrong(nameof(OnFailure), (int)OnFailure, "a known one");
+    }
+
+    private static ArgumentException Wrong(string name, object value, string limits) =>
+        new($"{nameof(LookupOptions)}.{name} is {value}; it has to be {limits}.");
+}

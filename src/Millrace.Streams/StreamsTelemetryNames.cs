@@ -15,6 +15,9 @@ public static class StreamsTelemetryNames
     /// <summary>Counter, {record}: records that could not be read or worked on and became dead letters.</summary>
     public const string DeadLetters = "millrace.streams.records.dead_letters";
 
+    /// <summary>Counter, {lookup}: lookups that failed and were tried again.</summary>
+    public const string LookupRetries = "millrace.streams.lookups.retried";
+
     /// <summary>Counter, {record}: records of global tables that cannot be read and were left out.</summary>
     public const string TableRefused = "millrace.streams.tables.refused";
 }

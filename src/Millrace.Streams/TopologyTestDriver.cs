@@ -21,23 +21,26 @@ public sealed class TopologyTestDriver
     private readonly MemoryState _state;
     private readonly TopologyInstance _instance;
     private readonly DriverHost _host;
+    private Task _pending = Task.CompletedTask;
 
     /// <summary>Starts a topology.</summary>
     /// <param name="topology">The topology.</param>
     /// <param name="partitions">How many partitions each source has; 1 by default, and at least that.</param>
     /// <param name="snapshot">What <see cref="Snapshot"/> of another driver gave, to go on from there; null to start without state.</param>
+    /// <param name="time">What time-outs and pauses of lookups go by; the system's clock when null. Processing time is the driver's
+    /// own.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are fewer partitions than 1.</exception>
     /// <exception cref="MillraceException">
     /// The snapshot is of another topology (<see cref="FailureCodes.DataMismatch"/>), or of a version of a type that no upcaster reads
     /// (<see cref="FailureCodes.UnknownVersion"/>).
     /// </exception>
-    public TopologyTestDriver(StreamTopology topology, int partitions = 1, byte[]? snapshot = null)
+    public TopologyTestDriver(StreamTopology topology, int partitions = 1, byte[]? snapshot = null, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(topology);
         ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
         _topology = topology;
         _state = snapshot is null ? new MemoryState() : MemoryState.Read(snapshot, topology.Name);
-        _host = new DriverHost(partitions);
+        _host = new DriverHost(partitions, time ?? TimeProvider.System);
         _instance = new TopologyInstance(topology, _host);
         _instance.Restore(_state);
     }
@@ -62,8 +65,10 @@ public sealed class TopologyTestDriver
     {
         var one = Source(source, partition) as SourceOperator<T>
             ?? throw new ArgumentException($"Source '{source}' has records of another type than {typeof(T).Name}.", nameof(source));
+        DemandSettled();
         one.Push(partition, value, timestamp);
         one.EndBatch(partition);
+        Settle();
     }
 
     /// <summary>Gives a watermark to a source's partition. One that goes back is ignored.</summary>
@@ -71,13 +76,23 @@ public sealed class TopologyTestDriver
     /// <param name="watermark">Milliseconds since 1970-01-01T00:00:00Z; <see cref="long.MaxValue"/> ends the partition.</param>
     /// <param name="partition">The partition; 0 by default.</param>
     /// <exception cref="ArgumentException">There is no such source or partition.</exception>
-    public void Watermark(string source, long watermark, int partition = 0) => Source(source, partition).Advance(partition, watermark);
+    public void Watermark(string source, long watermark, int partition = 0)
+    {
+        DemandSettled();
+        Source(source, partition).Advance(partition, watermark);
+        Settle();
+    }
 
     /// <summary>A source's partition is idle from now to its next record or watermark.</summary>
     /// <param name="source">The source's name.</param>
     /// <param name="partition">The partition; 0 by default.</param>
     /// <exception cref="ArgumentException">There is no such source or partition.</exception>
-    public void SetIdle(string source, int partition = 0) => Source(source, partition).SetIdle(partition);
+    public void SetIdle(string source, int partition = 0)
+    {
+        DemandSettled();
+        Source(source, partition).SetIdle(partition);
+        Settle();
+    }
 
     /// <summary>Gives a global table a value for a key. What stands in tables is in no snapshot, as it is in no commit.</summary>
     /// <typeparam name="TKey">The table's keys.</typeparam>
@@ -111,9 +126,19 @@ public sealed class TopologyTestDriver
     public void AdvanceProcessingTime(TimeSpan time)
     {
         if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(time), time, "Processing time does not go back.");
+        DemandSettled();
         _host.Move(EventTime.Milliseconds(time));
         _instance.AdvanceClock(_host.Now);
+        Settle();
     }
+
+    /// <summary>
+    /// Awaits lookups whose answers did not come with the calls that asked for them; nothing else may be called meanwhile. A lookup that
+    /// failed throws, here or from the call. Time-outs and pauses between attempts go by the time provider that the driver was given.
+    /// </summary>
+    /// <param name="cancellation">Ends the waiting, not the lookups.</param>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.LookupFailed"/>.</exception>
+    public Task CompleteAsync(CancellationToken cancellation = default) => _pending.WaitAsync(cancellation);
 
     /// <summary>Takes what an output has said since the last time.</summary>
     /// <typeparam name="T">The output's type of records.</typeparam>
@@ -137,8 +162,21 @@ public sealed class TopologyTestDriver
     /// </summary>
     public byte[] Snapshot()
     {
+        DemandSettled();
         _instance.Save(_state);
         return _state.Write(_topology.Name);
+    }
+
+    private void Settle()
+    {
+        if (!_instance.HasDeferred) return;
+        _pending = _instance.CompleteAsync(null, CancellationToken.None).AsTask();
+        if (_pending.IsFaulted) _pending.GetAwaiter().GetResult();
+    }
+
+    private void DemandSettled()
+    {
+        if (!_pending.IsCompleted) throw new InvalidOperationException("Lookups are under way: await CompleteAsync first.");
     }
 
     private SourceOperator Source(string source, int partition)
@@ -152,7 +190,7 @@ public sealed class TopologyTestDriver
     }
 
     /// <summary>All partitions of each source in one instance; a topic in between is passed straight on.</summary>
-    private sealed class DriverHost(int partitions) : InstanceHost
+    private sealed class DriverHost(int partitions, TimeProvider time) : InstanceHost
     {
         private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
         private readonly Dictionary<string, Tables.TableCopy> _tables = new(StringComparer.Ordinal);
@@ -161,6 +199,8 @@ public sealed class TopologyTestDriver
         public int Partitions => partitions;
 
         public override long Now => _now;
+
+        public override TimeProvider Time => time;
 
         public void Move(long milliseconds) => _now += milliseconds;
 

@@ -79,6 +79,9 @@ public static class FailureCodes
     /// <summary>The engine cannot do this; the message says which can.</summary>
     public const string NotSupported = "not-supported";
 
+    /// <summary>What a stream asked the outside world for did not come, in all of its attempts and its time.</summary>
+    public const string LookupFailed = "lookup-failed";
+
     /// <summary>Bytes that should be an event are not one.</summary>
     public const string NotAnEvent = "not-an-event";
 

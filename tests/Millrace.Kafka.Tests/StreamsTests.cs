@@ -22,3 +22,11 @@ public sealed class KafkaLoadContract : LoadContract
 {
     protected override EngineHost CreateHost() => HandlerHosts.Create();
 }
+
+/// <summary>Lookups on the shared broker.</summary>
+public sealed class KafkaLookupContract : LookupContract
+{
+    protected override int CrashStep => 11;
+
+    protected override EngineHost CreateHost() => HandlerHosts.Create();
+}

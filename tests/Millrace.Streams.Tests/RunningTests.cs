@@ -42,6 +42,11 @@ public sealed class EmbeddedLoadContract : LoadContract
     protected override EngineHost CreateHost() => new FolderHost();
 }
 
+public sealed class EmbeddedLookupContract : LookupContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
 public sealed class HostTests
 {
     [Fact]

@@ -1,4 +1,5 @@
 using Millrace.Streams.Operators;
+using Millrace.Streams.Running;
 using Millrace.Streams.States;
 using Millrace.Streams.Tables;
 
@@ -9,6 +10,9 @@ internal abstract class InstanceHost
 {
     /// <summary>The processing time in milliseconds.</summary>
     public abstract long Now { get; }
+
+    /// <summary>The clock that time-outs and pauses go by.</summary>
+    public virtual TimeProvider Time => TimeProvider.System;
 
     /// <summary>Whether it matters that a partition is idle.</summary>
     public virtual bool NeedsIdleness => true;
@@ -45,6 +49,7 @@ internal sealed class TopologyInstance
     private readonly Dictionary<string, SourceOperator> _sources = new(StringComparer.Ordinal);
     private readonly List<(TopologyNode Node, IStatefulOperator Operator)> _operators = [];
     private readonly List<IClockedOperator> _clocked = [];
+    private readonly List<IDeferredOperator> _deferred = [];
 
     public TopologyInstance(StreamTopology topology, InstanceHost host)
     {
@@ -58,6 +63,12 @@ internal sealed class TopologyInstance
     /// Whether anything was kept or said since the record in hand came: then the record cannot be left out as if it had never come.
     /// </summary>
     public bool HasActed { get; set; }
+
+    /// <summary>The offset of the source's record in hand; -1 when what is done is done for none.</summary>
+    public long Origin { get; set; } = -1;
+
+    /// <summary>Whether an operator has something to finish that it was given.</summary>
+    public bool HasDeferred { get; set; }
 
     public IEnumerable<(TopologyNode Node, IStatefulOperator Operator)> Operators => _operators;
 
@@ -78,6 +89,7 @@ internal sealed class TopologyInstance
     {
         _operators.Add((node, one));
         if (one is IClockedOperator clocked) _clocked.Add(clocked);
+        if (one is IDeferredOperator deferred) _deferred.Add(deferred);
     }
 
     public void Add(SourceDefinition source, SourceOperator one)
@@ -99,6 +111,21 @@ internal sealed class TopologyInstance
     public void AdvanceClock(long now)
     {
         foreach (var one in _clocked) one.AdvanceClock(now);
+    }
+
+    /// <summary>Finishes what operators were given and have not finished, and what comes of that.</summary>
+    public async ValueTask CompleteAsync(DeadLetterGuard? guard, CancellationToken cancellation)
+    {
+        while (HasDeferred)
+        {
+            HasDeferred = false;
+            foreach (var one in _deferred)
+            {
+                if (one.HasPending) await one.CompleteAsync(guard, cancellation);
+            }
+        }
+
+        Origin = -1;
     }
 
     public void Restore(StateScope scope)

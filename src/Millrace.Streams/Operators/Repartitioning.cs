@@ -151,12 +151,14 @@ internal sealed class RepartitionSource<T>(Repartition<T> repartition, TopologyI
             var bytes = record.Value.Span;
             if (RepartitionFormat.TryReadTime(bytes, out var channel, out var watermark, out var isIdle))
             {
+                instance.Origin = -1;
                 TakeTime(channel, watermark, isIdle);
                 continue;
             }
 
             Counts.In++;
             instance.HasActed = false;
+            instance.Origin = record.Offset;
             try
             {
                 Take(bytes);

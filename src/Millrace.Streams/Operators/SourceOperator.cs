@@ -89,6 +89,7 @@ internal sealed class SourceOperator<T> : SourceOperator
             if (guard.IsCondemned(record)) continue;
             Counts.In++;
             _instance.HasActed = false;
+            _instance.Origin = record.Offset;
             try
             {
                 if (!codec.TryRead(record, out var value, out var timestamp, out var reason))
@@ -104,6 +105,7 @@ internal sealed class SourceOperator<T> : SourceOperator
                 continue;
             }
 
+            _instance.Origin = -1;
             EndBatch(0);
         }
     }

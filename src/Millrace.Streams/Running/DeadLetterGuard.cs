@@ -49,11 +49,23 @@ internal sealed class DeadLetterGuard(ProcessorScope scope, Condemned condemned)
         return true;
     }
 
+    /// <summary>
+    /// A record of the batch in hand that cannot be worked on any more once it was left: the next instance makes it a dead letter. False
+    /// when the record is not to blame.
+    /// </summary>
+    public bool Condemns(Exception failure, long offset)
+    {
+        if (IsOfTheWorld(failure)) return false;
+        condemned.Add(_source, offset, failure);
+        return true;
+    }
+
     /// <summary>Whether the record is not to blame, so that leaving it out would lose it.</summary>
     private static bool IsOfTheWorld(Exception failure) => failure is OutOfMemoryException or OperationCanceledException
         or MillraceException
     {
-        Code: not (FailureCodes.NotAnEvent or FailureCodes.DataMismatch or FailureCodes.UnknownEventType or FailureCodes.TooLarge)
+        Code: not (FailureCodes.NotAnEvent or FailureCodes.DataMismatch or FailureCodes.UnknownEventType or FailureCodes.TooLarge
+            or FailureCodes.LookupFailed)
     };
 }
 

@@ -33,21 +33,32 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
     {
         _guard.Begin(records);
         _instance.Sources[records.Source.Topic].Feed(records, _guard);
-        AfterCall();
-        return ValueTask.CompletedTask;
+        return AfterCallAsync(cancellation);
     }
 
     public ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation)
     {
         _armedFor = long.MaxValue;
         _instance.AdvanceClock(_instance.Host.Now);
-        AfterCall();
-        return ValueTask.CompletedTask;
+        return AfterCallAsync(cancellation);
     }
 
     public void BeforeCommit() => _instance.Save(new ScopeState(_scope));
 
     public void Dispose() => _run.Hide(_scope.Partition, this);
+
+    private ValueTask AfterCallAsync(CancellationToken cancellation)
+    {
+        if (_instance.HasDeferred) return CompleteAsync(cancellation);
+        AfterCall();
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask CompleteAsync(CancellationToken cancellation)
+    {
+        await _instance.CompleteAsync(_guard, cancellation);
+        AfterCall();
+    }
 
     private void AfterCall()
     {

@@ -10,6 +10,8 @@ internal sealed class ScopeHost(StageRun run, ProcessorScope scope) : InstanceHo
 {
     public override long Now => scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
+    public override TimeProvider Time => scope.Time;
+
     public override bool NeedsIdleness => run.Stage.NeedsIdleness;
 
     public override bool Runs(SourceDefinition source) => run.Stage.Sources.Contains(source);

@@ -22,6 +22,7 @@ internal static class StatusView
         Count(text, "late", seen.Sum(pair => pair.Operator.RecordsLate));
         Count(text, "without a key", seen.Sum(pair => pair.Operator.RecordsKeyless));
         Count(text, "in no window", seen.Sum(pair => pair.Operator.RecordsInNoWindow));
+        Count(text, "lookups tried again", seen.Sum(pair => pair.Operator.LookupsRetried));
         var entries = seen.Sum(pair => (long)pair.Operator.StateEntries);
         var bytes = seen.Sum(pair => pair.Operator.StateBytes);
         if (entries > 0)
@@ -57,6 +58,7 @@ internal static class StatusView
         WindowsLate = one.Counts.LateWindows,
         RecordsKeyless = one.Counts.Keyless,
         RecordsInNoWindow = one.Counts.Unassigned,
+        LookupsRetried = Interlocked.Read(ref one.Counts.Retried),
         StateEntries = one.Entries,
         StateBytes = one.EntryBytes,
         Watermark = one.Watermark,

@@ -18,6 +18,8 @@ internal sealed class StreamsMeter : IDisposable
         Keyless = _meter.CreateCounter<long>(StreamsTelemetryNames.Keyless, "{record}", "Records that were left out as they have no key.");
         DeadLetters = _meter.CreateCounter<long>(
             StreamsTelemetryNames.DeadLetters, "{record}", "Records that could not be read or worked on.");
+        LookupRetries = _meter.CreateCounter<long>(
+            StreamsTelemetryNames.LookupRetries, "{lookup}", "Lookups that failed and were tried again.");
         TableRefused = _meter.CreateCounter<long>(
             StreamsTelemetryNames.TableRefused, "{record}", "Records of global tables that cannot be read.");
     }
@@ -27,6 +29,8 @@ internal sealed class StreamsMeter : IDisposable
     public Counter<long> Keyless { get; }
 
     public Counter<long> DeadLetters { get; }
+
+    public Counter<long> LookupRetries { get; }
 
     public Counter<long> TableRefused { get; }
 
@@ -44,18 +48,21 @@ internal sealed class StageCounts(StreamsMeter meter, string stage, TopologyInst
     private long _late;
     private long _keyless;
     private long _deadLetters;
+    private long _retried;
 
     public void Count()
     {
-        var (late, keyless) = (0L, 0L);
+        var (late, keyless, retried) = (0L, 0L, 0L);
         foreach (var (_, one) in instance.Operators)
         {
             late += one.Counts.Late;
             keyless += one.Counts.Keyless;
+            retried += Interlocked.Read(ref one.Counts.Retried);
         }
 
         Add(meter.Late, late, ref _late);
         Add(meter.Keyless, keyless, ref _keyless);
+        Add(meter.LookupRetries, retried, ref _retried);
         Add(meter.DeadLetters, guard.Count, ref _deadLetters);
     }
 

@@ -57,6 +57,7 @@ internal sealed class OperatorCounts
     public long LateWindows;
     public long Keyless;
     public long Unassigned;
+    public long Retried;
 }
 
 /// <summary>
