@@ -34,6 +34,9 @@ public sealed record OperatorStatus
     /// <summary>Records that are in no window, as between windows that leave gaps, or on no day of a calendar.</summary>
     public required long RecordsInNoWindow { get; init; }
 
+    /// <summary>Whether it is a source that reads nothing more for now, as it runs ahead of others of its group.</summary>
+    public required bool IsHeld { get; init; }
+
     /// <summary>Lookups that were tried again.</summary>
     public required long LookupsRetried { get; init; }
 

@@ -26,7 +26,9 @@ public sealed class RunningTopology : IDisposable
         Topology = topology;
         _meter = new StreamsMeter(meters);
         var stages = Stage.Of(topology);
-        _runs = [.. stages.Select(stage => new StageRun(topology, stage, stages, _meter))];
+        var alignments = topology.Alignments.Distinct(StringComparer.Ordinal)
+            .ToDictionary(group => group, _ => new AlignmentGroup(), StringComparer.Ordinal);
+        _runs = [.. stages.Select(stage => new StageRun(topology, stage, stages, _meter) { Alignments = alignments })];
         Processors = [.. _runs.Select(run => run.Processor)];
     }
 

@@ -24,7 +24,21 @@ public sealed record SourceOptions<T>
 
     /// <summary>How the topic's records become values; <see cref="RecordCodecs.Default"/> when null. The test driver needs none.</summary>
     public RecordCodec<T>? Codec { get; init; }
+
+    /// <summary>Whether a partition that runs ahead of others in event time stops reading until they come closer. Null, the default, for
+    /// no.</summary>
+    public WatermarkAlignment? Alignment { get; init; }
 }
+
+/// <summary>
+/// Source partitions that stay together in event time, as Apache Flink's watermark alignment: one that is more than <see cref="MaxDrift"/>
+/// ahead of the least of its group that is not idle reads nothing more until that has come closer. So what waits for the watermark of the
+/// slowest does not pile up in state. It is looked at after each fetched batch, which may go beyond; only the partitions that run in the
+/// same process are seen. In the test driver it has no effect.
+/// </summary>
+/// <param name="Group">The group's name. Sources of a topology that say the same name are one group; not empty.</param>
+/// <param name="MaxDrift">How far ahead a partition of this source may be; zero or more.</param>
+public sealed record WatermarkAlignment(string Group, TimeSpan MaxDrift);
 
 /// <summary>How an output's values become records. Immutable.</summary>
 /// <typeparam name="T">The records' type.</typeparam>
@@ -72,6 +86,7 @@ public sealed class StreamTopology
     private readonly Dictionary<string, SourceDefinition> _sources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TableDefinition> _tables = new(StringComparer.Ordinal);
     private readonly HashSet<string> _outputs = new(StringComparer.Ordinal);
+    private readonly List<string> _alignments = [];
     private readonly Dictionary<string, object> _sides = new(StringComparer.Ordinal);
 
     /// <summary>An empty topology.</summary>
@@ -94,6 +109,9 @@ public sealed class StreamTopology
     /// <summary>Global tables in the order of definition.</summary>
     internal IReadOnlyCollection<TableDefinition> Tables => _tables.Values;
 
+    /// <summary>The groups of sources that stay together.</summary>
+    internal IReadOnlyList<string> Alignments => _alignments;
+
     /// <summary>A stream of a source's records.</summary>
     /// <typeparam name="T">The records' type.</typeparam>
     /// <param name="source">The source's name; a topology has it once.</param>
@@ -110,6 +128,14 @@ public sealed class StreamTopology
                 $"Source '{source}' has an out-of-orderness of {options.OutOfOrderness}; it is zero or more.", nameof(options));
         if (options.IdleAfter <= TimeSpan.Zero)
             throw new ArgumentException($"Source '{source}' is idle after {options.IdleAfter}; it is more than zero.", nameof(options));
+        if (options.Alignment is { } alignment && (string.IsNullOrWhiteSpace(alignment.Group) || alignment.MaxDrift < TimeSpan.Zero))
+        {
+            throw new ArgumentException(
+                $"Source '{source}' is aligned in group '{alignment.Group}' with a drift of {alignment.MaxDrift}; "
+                + "a group has a name, and the drift is zero or more.", nameof(options));
+        }
+
+        if (options.Alignment is not null) _alignments.Add(options.Alignment.Group);
         var stream = new DataStream<T>(this, Add("source", source, NodeRole.Source));
         AddSource(new SourceDefinition(source, stream.Node, null, (definition, instance) =>
         {

@@ -15,6 +15,9 @@ public static class StreamsTelemetryNames
     /// <summary>Counter, {record}: records that could not be read or worked on and became dead letters.</summary>
     public const string DeadLetters = "millrace.streams.records.dead_letters";
 
+    /// <summary>Counter, {hold}: how often a source's partition was held as it ran ahead of others of its group.</summary>
+    public const string AlignmentHolds = "millrace.streams.alignment.holds";
+
     /// <summary>Counter, {lookup}: lookups that failed and were tried again.</summary>
     public const string LookupRetries = "millrace.streams.lookups.retried";
 

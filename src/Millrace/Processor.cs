@@ -158,6 +158,14 @@ public abstract class ProcessorScope
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
     public abstract RecordBatchBuilder ToPartition(string topic, int partition);
 
+    /// <summary>
+    /// Reads nothing more of one of the processor's topics on this partition until a task has ended, however it does. What was read
+    /// already is worked on; timers fire meanwhile, other topics are read. Another call for the topic replaces it, a restart of the
+    /// partition ends it.
+    /// </summary>
+    /// <exception cref="ArgumentException">The processor does not read the topic.</exception>
+    public abstract void Hold(string topic, Task until);
+
     /// <summary>How many partitions a topic has.</summary>
     /// <exception cref="MillraceException"><see cref="FailureCodes.TopicNotFound"/>.</exception>
     public abstract int PartitionsOf(string topic);

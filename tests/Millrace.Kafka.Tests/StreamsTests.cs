@@ -30,3 +30,9 @@ public sealed class KafkaLookupContract : LookupContract
 
     protected override EngineHost CreateHost() => HandlerHosts.Create();
 }
+
+/// <summary>Watermark alignment on the shared broker.</summary>
+public sealed class KafkaAlignmentContract : AlignmentContract
+{
+    protected override EngineHost CreateHost() => HandlerHosts.Create();
+}

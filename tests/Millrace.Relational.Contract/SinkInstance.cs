@@ -45,6 +45,8 @@ public sealed class SinkInstance : ProcessorScope, IDisposable
 
     public override int PartitionsOf(string topic) => 1;
 
+    public override void Hold(string topic, Task until) => throw new NotSupportedException();
+
     public override RecordBatchBuilder To(string topic, ReadOnlySpan<byte> key)
     {
         if (!_said.TryGetValue(topic, out var batch)) _said.Add(topic, batch = new RecordBatchBuilder());

@@ -70,7 +70,8 @@ public abstract class LookupContract
     {
         const int records = 24;
         await using var rig = await OpenAsync(1, "in");
-        await rig.AppendAsync("in", [.. Enumerable.Range(0, records).Select(i => ($"k{i % 3}", (long)i, 1_000L + 100 * i))]);
+        // One batch, so that every fetch has both of a pair.
+        await rig.AppendAsync("in", 0, [.. Enumerable.Range(0, records).Select(i => ($"k{i % 3}", (long)i, 1_000L + 100 * i))]);
         for (var crash = 1; crash <= records; crash += CrashStep)
         {
             var (at, seen) = (crash, 0);

@@ -47,6 +47,11 @@ public sealed class EmbeddedLookupContract : LookupContract
     protected override EngineHost CreateHost() => new FolderHost();
 }
 
+public sealed class EmbeddedAlignmentContract : AlignmentContract
+{
+    protected override EngineHost CreateHost() => new FolderHost();
+}
+
 public sealed class HostTests
 {
     [Fact]

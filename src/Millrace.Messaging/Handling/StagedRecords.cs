@@ -31,6 +31,8 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDis
 
     public override int PartitionsOf(string topic) => scope.PartitionsOf(topic);
 
+    public override void Hold(string topic, Task until) => scope.Hold(topic, until);
+
     /// <summary>Hands the records over, in their order.</summary>
     public void MoveToScope()
     {

@@ -27,6 +27,17 @@ internal abstract class SourceOperator : IStatefulOperator, IClockedOperator
     /// <summary>Channels that were silent for too long are idle.</summary>
     public abstract void AdvanceClock(long now);
 
+    /// <summary>With whom it stays together; null for nobody.</summary>
+    public virtual WatermarkAlignment? Alignment => null;
+
+    /// <summary>Whether its partition is waited for.</summary>
+    public virtual bool IsActive => true;
+
+    /// <summary>What its partition waits for before it is read on. While it does it is silent, but not idle.</summary>
+    public Task? HeldUntil { get; set; }
+
+    public bool IsHeld => HeldUntil is { IsCompleted: false };
+
     public abstract ChannelStatus[] ShowChannels();
 
     public abstract void Restore(StateScope scope);
@@ -69,7 +80,7 @@ internal sealed class SourceOperator<T> : SourceOperator
     {
         get
         {
-            if (_idleAfter is not { } idleAfter || !_instance.Host.NeedsIdleness) return long.MaxValue;
+            if (_idleAfter is not { } idleAfter || !NeedsIdleness) return long.MaxValue;
             var next = long.MaxValue;
             for (var channel = 0; channel < _heard.Length; channel++)
             {
@@ -79,6 +90,12 @@ internal sealed class SourceOperator<T> : SourceOperator
             return next;
         }
     }
+
+    public override WatermarkAlignment? Alignment => _options.Alignment;
+
+    public override bool IsActive => !_channels.Combiner.IsIdle;
+
+    private bool NeedsIdleness => _instance.Host.NeedsIdleness || _options.Alignment is not null;
 
     /// <summary>Hot path: the watermark moves record by record, so that batches make no difference.</summary>
     public override void Feed(FetchedRecords records, DeadLetterGuard guard)
@@ -135,7 +152,8 @@ internal sealed class SourceOperator<T> : SourceOperator
 
     public override void AdvanceClock(long now)
     {
-        if (_idleAfter is not { } idleAfter || !_instance.Host.NeedsIdleness) return;
+        if (_idleAfter is not { } idleAfter || !NeedsIdleness) return;
+        if (IsHeld) Array.Fill(_heard, now);
         for (var channel = 0; channel < _heard.Length; channel++)
         {
             if (now - _heard[channel] >= idleAfter && _channels.Combiner.IsActive(channel)) SetIdle(channel);

@@ -25,6 +25,7 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
         _instance = new TopologyInstance(run.Topology, new ScopeHost(run, scope));
         _instance.Restore(new ScopeState(scope));
         _counted = new StageCounts(run.Meter, run.Stage.Name, _instance, _guard);
+        Align();
         Arm();
         Show();
     }
@@ -45,7 +46,15 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
 
     public void BeforeCommit() => _instance.Save(new ScopeState(_scope));
 
-    public void Dispose() => _run.Hide(_scope.Partition, this);
+    public void Dispose()
+    {
+        foreach (var source in _instance.Sources.Values)
+        {
+            if (source.Alignment is { } alignment) _run.Alignments[alignment.Group].Leave(source);
+        }
+
+        _run.Hide(_scope.Partition, this);
+    }
 
     private ValueTask AfterCallAsync(CancellationToken cancellation)
     {
@@ -62,9 +71,25 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
 
     private void AfterCall()
     {
+        Align();
         Arm();
         _counted.Count();
         Show();
+    }
+
+    /// <summary>Tells where sources that are to stay with others are, and holds those that are too far ahead.</summary>
+    private void Align()
+    {
+        foreach (var (topic, source) in _instance.Sources)
+        {
+            if (source.Alignment is not { } alignment) continue;
+            var hold = _run.Alignments[alignment.Group].Report(
+                source, source.Watermark, source.IsActive, EventTime.Milliseconds(alignment.MaxDrift));
+            if (hold is null) continue;
+            if (hold != source.HeldUntil) source.Counts.Held++;
+            source.HeldUntil = hold;
+            _scope.Hold(topic, hold);
+        }
     }
 
     /// <summary>A setting that is too early costs a firing, one that is too late a result: so it only ever moves forward in

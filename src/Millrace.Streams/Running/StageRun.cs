@@ -26,6 +26,9 @@ internal sealed class StageRun
 
     public StreamsMeter Meter { get; }
 
+    /// <summary>Source partitions of the topology that stay together, by their groups' names.</summary>
+    public required IReadOnlyDictionary<string, AlignmentGroup> Alignments { get; init; }
+
     /// <summary>The global tables that operators of the stage look into: one copy for all partitions of the process.</summary>
     public IReadOnlyDictionary<TableDefinition, TableCopy> Tables { get; }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Millrace.Streams.Definition;
+using Millrace.Streams.Operators;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Running;
@@ -36,6 +37,8 @@ internal static class StatusView
             text.Append(CultureInfo.InvariantCulture, $", held back by {holding.Name}");
         var idle = one.Channels.Count(channel => channel.IsIdle);
         if (idle > 0) text.Append(CultureInfo.InvariantCulture, $", {idle} of {one.Channels.Count} channels idle");
+        if (seen.Count(pair => pair.Operator.IsHeld) is > 0 and var held)
+            text.Append(CultureInfo.InvariantCulture, $", {held} partitions held as they run ahead");
         var waits = seen.Min(pair => pair.Operator.WaitsFor);
         if (waits != long.MaxValue) text.Append(CultureInfo.InvariantCulture, $"; waits for {Time(waits)}");
         text.Append('\n');
@@ -58,6 +61,7 @@ internal static class StatusView
         WindowsLate = one.Counts.LateWindows,
         RecordsKeyless = one.Counts.Keyless,
         RecordsInNoWindow = one.Counts.Unassigned,
+        IsHeld = one is SourceOperator { IsHeld: true },
         LookupsRetried = Interlocked.Read(ref one.Counts.Retried),
         StateEntries = one.Entries,
         StateBytes = one.EntryBytes,

@@ -18,6 +18,8 @@ internal sealed class StreamsMeter : IDisposable
         Keyless = _meter.CreateCounter<long>(StreamsTelemetryNames.Keyless, "{record}", "Records that were left out as they have no key.");
         DeadLetters = _meter.CreateCounter<long>(
             StreamsTelemetryNames.DeadLetters, "{record}", "Records that could not be read or worked on.");
+        AlignmentHolds = _meter.CreateCounter<long>(
+            StreamsTelemetryNames.AlignmentHolds, "{hold}", "How often a source's partition was held as it ran ahead.");
         LookupRetries = _meter.CreateCounter<long>(
             StreamsTelemetryNames.LookupRetries, "{lookup}", "Lookups that failed and were tried again.");
         TableRefused = _meter.CreateCounter<long>(
@@ -29,6 +31,8 @@ internal sealed class StreamsMeter : IDisposable
     public Counter<long> Keyless { get; }
 
     public Counter<long> DeadLetters { get; }
+
+    public Counter<long> AlignmentHolds { get; }
 
     public Counter<long> LookupRetries { get; }
 
@@ -49,19 +53,22 @@ internal sealed class StageCounts(StreamsMeter meter, string stage, TopologyInst
     private long _keyless;
     private long _deadLetters;
     private long _retried;
+    private long _held;
 
     public void Count()
     {
-        var (late, keyless, retried) = (0L, 0L, 0L);
+        var (late, keyless, retried, held) = (0L, 0L, 0L, 0L);
         foreach (var (_, one) in instance.Operators)
         {
             late += one.Counts.Late;
             keyless += one.Counts.Keyless;
+            held += one.Counts.Held;
             retried += Interlocked.Read(ref one.Counts.Retried);
         }
 
         Add(meter.Late, late, ref _late);
         Add(meter.Keyless, keyless, ref _keyless);
+        Add(meter.AlignmentHolds, held, ref _held);
         Add(meter.LookupRetries, retried, ref _retried);
         Add(meter.DeadLetters, guard.Count, ref _deadLetters);
     }

@@ -58,6 +58,7 @@ internal sealed class OperatorCounts
     public long Keyless;
     public long Unassigned;
     public long Retried;
+    public long Held;
 }
 
 /// <summary>

@@ -21,6 +21,15 @@ internal sealed class Intake(Signal wake) : IDisposable
         return positions;
     }
 
+    /// <summary>Reads nothing more of a topic until a task has ended, however it does.</summary>
+    public void Hold(string topic, Task until)
+    {
+        foreach (var source in _sources)
+        {
+            if (source.Topic == topic) source.Hold(until, wake);
+        }
+    }
+
     /// <summary>Takes what the next topic in turn has; null when none has anything now.</summary>
     public FetchedRecords? TryRead(int bytesMax, out Source? source)
     {
@@ -28,7 +37,7 @@ internal sealed class Intake(Signal wake) : IDisposable
         {
             source = _sources[_next];
             _next = (_next + 1) % _sources.Count;
-            if (!source.TryEndWait()) continue;
+            if (source.IsHeld || !source.TryEndWait()) continue;
             if (source.Reader.TryRead(bytesMax) is { } fetched) return fetched;
         }
 
@@ -61,6 +70,7 @@ internal sealed class Intake(Signal wake) : IDisposable
         private bool _isWaiting;
         private volatile bool _isAwake;
         private Exception? _failure;
+        private Task _heldUntil = Task.CompletedTask;
 
         public string Topic { get; } = topic;
 
@@ -71,6 +81,15 @@ internal sealed class Intake(Signal wake) : IDisposable
 
         /// <summary>The wait that is under way; never fails.</summary>
         public Task Waiting { get; private set; } = Task.CompletedTask;
+
+        public bool IsHeld => !_heldUntil.IsCompleted;
+
+        public void Hold(Task until, Signal wake)
+        {
+            if (until == _heldUntil) return;
+            _heldUntil = until;
+            if (!until.IsCompleted) _ = WakeAfterAsync(until, wake);
+        }
 
         /// <summary>False while the reader still waits; throws what its wait ended with.</summary>
         public bool TryEndWait()
@@ -85,12 +104,19 @@ internal sealed class Intake(Signal wake) : IDisposable
         /// <summary>False when there is something to read at once.</summary>
         public bool TryBeginWait(Signal wake, CancellationToken cancellation)
         {
+            if (IsHeld) return true;
             if (_isWaiting) return !_isAwake;
             var wait = Reader.WaitAsync(cancellation);
             if (wait.IsCompletedSuccessfully) return false;
             (_isWaiting, _isAwake, _failure) = (true, false, null);
             Waiting = WatchAsync(wait, wake);
             return true;
+        }
+
+        private static async Task WakeAfterAsync(Task until, Signal wake)
+        {
+            await Task.WhenAny(until);
+            wake.Set();
         }
 
         private async Task WatchAsync(ValueTask wait, Signal wake)

@@ -29,8 +29,8 @@ internal sealed class PartitionRun : IAsyncDisposable
         var owned = loop.Owned;
         (_loop, _processor, _owned, _context, _options) = (loop, processor, owned, context, context.Options);
         _state = new StateOverlay(owned);
-        _scope = new PartitionScope(processor, owned, context, _state, _timers);
         _intake = new Intake(loop.Wake);
+        _scope = new PartitionScope(processor, owned, context, _state, _timers, _intake);
         _commits = new CommitPipeline(owned, context, loop.Wake);
         _alarm = new Alarm(_options.Time, loop.Wake);
         _abandon = abandon;

@@ -6,7 +6,8 @@ namespace Millrace;
 /// What a processor sees of the runtime. Hot path: <see cref="To"/> and <see cref="TryGet"/> are called per record. Used by one loop only.
 /// </summary>
 internal sealed class PartitionScope(
-    Processor processor, OwnedPartition owned, RuntimeContext context, StateOverlay state, TimerQueue timers) : ProcessorScope
+    Processor processor, OwnedPartition owned, RuntimeContext context, StateOverlay state, TimerQueue timers, Intake intake)
+    : ProcessorScope
 {
     private const int TimerNameBytesMax = byte.MaxValue;
     private const int StackBytesMax = 512;
@@ -105,6 +106,15 @@ internal sealed class PartitionScope(
     }
 
     public override int PartitionsOf(string topic) => TargetOf(topic).Batches.Length;
+
+    public override void Hold(string topic, Task until)
+    {
+        ArgumentNullException.ThrowIfNull(until);
+        _ = Unit;
+        if (!processor.Topics.Contains(topic))
+            throw new ArgumentException($"Processor '{processor.Name}' does not read topic '{topic}'.", nameof(topic));
+        intake.Hold(topic, until);
+    }
 
     private Target TargetOf(string topic) => _lastTarget is { } last && last.Topic == topic ? last : Find(topic);
 

@@ -23,6 +23,8 @@ internal sealed class CollectingScope : ProcessorScope, IDisposable
 
     public override int PartitionsOf(string topic) => 1;
 
+    public override void Hold(string topic, Task until) => throw new NotSupportedException();
+
     public List<Record> Said(string topic) => _said.TryGetValue(topic, out var batch) ? Records.Of(batch) : [];
 
     public void Clear()
