@@ -92,9 +92,10 @@ public sealed class DataStream<T>
     /// <param name="keyless">Where records without a key go; nowhere when null.</param>
     /// <param name="partitioning">Whether records go through a topic; when it is needed, by default.</param>
     /// <param name="through">How they travel there; <see cref="StateCodecs.Default"/> when null.</param>
+    /// <param name="name">What the topic is called by instead of N, and found by after changes, as of <see cref="Named"/>.</param>
     public KeyedStream<TKey, T> KeyBy<TKey>(
         Func<T, TKey> selector, StateCodec<TKey>? codec = null, OutputTag<T>? keyless = null,
-        Partitioning partitioning = Partitioning.Auto, StateCodec<T>? through = null)
+        Partitioning partitioning = Partitioning.Auto, StateCodec<T>? through = null, string? name = null)
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(selector);
@@ -102,7 +103,7 @@ public sealed class DataStream<T>
             throw new ArgumentOutOfRangeException(nameof(partitioning), partitioning, "There is no such partitioning.");
         var keying = new Keying<TKey, T>(selector, codec ?? StateCodecs.Default<TKey>(), keyless);
         var isMoved = partitioning == Partitioning.ThroughTopic || partitioning == Partitioning.Auto && Node.IsKeyed;
-        return new KeyedStream<TKey, T>(isMoved ? Move(keying, through ?? StateCodecs.Default<T>()) : this, keying);
+        return new KeyedStream<TKey, T>(isMoved ? Move(keying, through ?? StateCodecs.Default<T>(), name) : this, keying);
     }
 
     /// <summary>
@@ -172,6 +173,19 @@ public sealed class DataStream<T>
         return stream;
     }
 
+    /// <summary>
+    /// Names the operator that this stream comes from, as Apache Flink's uid: its state is found by the name after a restart, whatever was
+    /// added or removed before it. Without one it is found by the operator's number. A name given to an operator that has state already is
+    /// another place: that state is refused, or dropped by <see cref="StreamTopology.AllowsDroppedState"/>.
+    /// </summary>
+    /// <param name="name">A letter, and up to 99 more of <c>[a-zA-Z0-9._-]</c>; once per topology.</param>
+    /// <exception cref="ArgumentException">The name is not possible or used already, or the operator has one.</exception>
+    public DataStream<T> Named(string name)
+    {
+        Topology.SetName(Node, name);
+        return this;
+    }
+
     /// <summary>The records become an output of the topology.</summary>
     /// <param name="output">Its name, as of a topic; a topology has it once.</param>
     /// <param name="options">How values become records; the defaults when null.</param>
@@ -180,6 +194,7 @@ public sealed class DataStream<T>
     {
         Topology.AddOutput(output);
         var node = Topology.Add("output", output, Node);
+        if (options?.Name is { } name) Topology.SetName(node, name);
         var writing = new OutputWriting<T>(options ?? new OutputOptions<T>(), DefaultKey);
         _consumers.Add(instance => instance.Host.OutputOf(node, output, writing, instance));
     }
@@ -235,11 +250,12 @@ public sealed class DataStream<T>
 
     /// <summary>The stream behind a topic, where records are in the partition of their key. A record without one stays where it
     /// is.</summary>
-    private DataStream<T> Move<TKey>(Keying<TKey, T> keying, StateCodec<T> codec)
+    private DataStream<T> Move<TKey>(Keying<TKey, T> keying, StateCodec<T> codec, string? name)
         where TKey : notnull
     {
-        var topic = $"{Topology.Name}-{Topology.Nodes.Count}-repartition";
+        var topic = $"{Topology.Name}-{name ?? $"{Topology.Nodes.Count}"}-repartition";
         var stream = new DataStream<T>(Topology, Topology.Add("repartition", topic, NodeRole.Source, Node)) { DefaultKey = DefaultKey };
+        if (name is not null) stream.Named(name);
         Repartition<T>? repartition = null;
         var source = new SourceDefinition(topic, stream.Node, Node, (definition, instance) =>
             instance.Add(definition, new RepartitionSource<T>(repartition!, instance, stream.Build(instance))));

@@ -84,7 +84,9 @@ public sealed class KeyedStream<TKey, T>
             throw new ArgumentException("A global window never ends, so a join in it says nothing.", nameof(windows));
         options ??= new JoinOptions<T, TRight>();
         var codec = Eithers.Sides(options.Left ?? StateCodecs.Default<T>(), options.Right ?? StateCodecs.Default<TRight>());
-        return Both(right).Window(windows).Aggregate(new WindowJoining<T, TRight>(), codec).SelectMany<TOut>((sides, say) =>
+        var windowed = Both(right).Window(windows).Aggregate(new WindowJoining<T, TRight>(), codec);
+        windowed.Node.IsPart = true;
+        return windowed.SelectMany<TOut>((sides, say) =>
         {
             foreach (var left in sides.Value.Left)
             {
@@ -285,7 +287,7 @@ public sealed class WindowedStream<TKey, T>
         {
             var sinks = new WindowSinks<TKey, T, TOut>(
                 instance, sides.Sink(_settings.LateTag, instance), sides.Sink(_keying.Keyless, instance), output);
-            var store = $"{node.Id}-window";
+            var store = $"{node.Prefix}-window";
             WindowingOperator<TKey, T, TAccumulator, TOut> one = _settings.Windows switch
             {
                 Session => new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),

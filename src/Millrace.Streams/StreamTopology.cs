@@ -53,6 +53,12 @@ public sealed record OutputOptions<T>
 
     /// <summary>How values become records; <see cref="RecordCodecs.Default"/> when null. The test driver needs none.</summary>
     public RecordCodec<T>? Codec { get; init; }
+
+    /// <summary>
+    /// What its state, the number of records written, is found by after changes of the topology, as of <see cref="DataStream{T}.Named"/>;
+    /// it is in the ids of events that are written. By its number when null.
+    /// </summary>
+    public string? Name { get; init; }
 }
 
 /// <summary>Whether keying a stream moves its records between partitions.</summary>
@@ -82,6 +88,8 @@ public sealed record OutputTag<T>(string Name);
 /// </summary>
 public sealed class StreamTopology
 {
+    private const int OperatorNameCharactersMax = 100;
+
     private readonly List<TopologyNode> _nodes = [];
     private readonly Dictionary<string, SourceDefinition> _sources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TableDefinition> _tables = new(StringComparer.Ordinal);
@@ -100,6 +108,12 @@ public sealed class StreamTopology
 
     /// <summary>The topology's name.</summary>
     public string Name { get; }
+
+    /// <summary>
+    /// Whether state whose operator is gone is dropped at the start instead of stopping it. False by default; Apache Flink's
+    /// allowNonRestoredState.
+    /// </summary>
+    public bool AllowsDroppedState { get; set; }
 
     internal IReadOnlyList<TopologyNode> Nodes => _nodes;
 
@@ -198,6 +212,22 @@ public sealed class StreamTopology
         var node = new TopologyNode(_nodes.Count, kind, detail, role, [.. inputs]);
         _nodes.Add(node);
         return node;
+    }
+
+    /// <summary>Names an operator and its parts.</summary>
+    internal void SetName(TopologyNode node, string name)
+    {
+        if (!TopicSpecification.IsValidName(name) || name.Length > OperatorNameCharactersMax || !char.IsAsciiLetter(name[0]))
+        {
+            throw new ArgumentException(
+                $"Operator name '{name}' is not a letter and up to {OperatorNameCharactersMax - 1} more of [a-zA-Z0-9._-].", nameof(name));
+        }
+
+        if (node.Name is not null) throw new ArgumentException($"Operator '{node.Id}: {node.Title}' has a name already.", nameof(name));
+        if (_nodes.Exists(other => other.Name == name))
+            throw new ArgumentException($"Topology '{Name}' has an operator '{name}' already.", nameof(name));
+        node.Name = name;
+        foreach (var part in node.Inputs.Where(input => input is { IsPart: true, Name: null })) SetName(part, $"{name}.{part.Kind}");
     }
 
     internal void AddSource(SourceDefinition source) => _sources.Add(source.Name, source);

@@ -63,6 +63,7 @@ internal static class Eithers
         var (leftKey, rightKey) = (left.Keying.Selector, right.Keying.Selector);
         var union = left.Stream.Select(value => new Either<TLeft, TRight>(true, value, default!))
             .Union(right.Stream.Select(value => new Either<TLeft, TRight>(false, default!, value)));
+        union.Node.IsPart = true;
         return union.KeyBy(
             either => either.IsLeft ? leftKey(either.Left) : rightKey(either.Right), left.Keying.Codec, partitioning: Partitioning.InPlace);
     }

@@ -20,7 +20,7 @@ internal class Joint<T>(DataStream<T> stream)
 
     private JointOperator<T> Make(TopologyInstance instance)
     {
-        var joint = new JointOperator<T>($"{Stream.Node.Id}-joint", _feeds, Output(instance));
+        var joint = new JointOperator<T>($"{Stream.Node.Prefix}-joint", _feeds, Output(instance));
         instance.Add(Stream.Node, joint);
         return joint;
     }

@@ -8,7 +8,7 @@ namespace Millrace.Streams.Definition;
 internal sealed record SourceDefinition(
     string Name, TopologyNode Node, TopologyNode? From, Action<SourceDefinition, TopologyInstance> Build)
 {
-    public string Store => $"{Node.Id}-source";
+    public string Store => $"{Node.Prefix}-source";
 }
 
 /// <summary>
@@ -42,13 +42,19 @@ internal sealed record Stage(
         List<Stage> found =
         [
             .. topology.Sources.GroupBy(source => part[source.Node]).Select(group => new Stage(
-                group.Key == 0 ? topology.Name : $"{topology.Name}-{group.Key}",
+                NameOf(topology, group.Key, group),
                 [.. group],
                 [.. topology.Sources.Where(source => source.From is { } from && part[from] == group.Key)],
                 topology.Nodes.Where(node => part[node] == group.Key).ToHashSet())),
         ];
         return Sorted(found);
     }
+
+    /// <summary>That of the topology for the stage of its first operator; else by a source's name, or by the first operator's
+    /// number.</summary>
+    private static string NameOf(StreamTopology topology, int first, IEnumerable<SourceDefinition> sources) => first == 0
+        ? topology.Name
+        : $"{topology.Name}-{sources.FirstOrDefault(source => source.Node.Name is not null)?.Node.Name ?? $"{first}"}";
 
     /// <summary>Two parts become the one with the lower number.</summary>
     private static void Join(Dictionary<TopologyNode, int> part, int one, int other)

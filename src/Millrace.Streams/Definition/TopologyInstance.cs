@@ -45,6 +45,8 @@ internal delegate bool KeyWriter<in T>(T value, System.Buffers.ArrayBufferWriter
 /// <summary>A topology, or a stage of it, that runs: its chains of operators with their state. Not thread safe.</summary>
 internal sealed class TopologyInstance
 {
+    private readonly StreamTopology _topology;
+    private readonly OperatorRegister _register;
     private readonly Dictionary<int, object> _once = [];
     private readonly Dictionary<string, SourceOperator> _sources = new(StringComparer.Ordinal);
     private readonly List<(TopologyNode Node, IStatefulOperator Operator)> _operators = [];
@@ -53,6 +55,7 @@ internal sealed class TopologyInstance
 
     public TopologyInstance(StreamTopology topology, InstanceHost host)
     {
+        (_topology, _register) = (topology, new OperatorRegister(topology.Name));
         Host = host;
         topology.Build(this);
     }
@@ -130,12 +133,14 @@ internal sealed class TopologyInstance
 
     public void Restore(StateScope scope)
     {
+        _register.Restore(scope, prefix => _operators.Exists(one => one.Node.Prefix == prefix), _topology.AllowsDroppedState);
         foreach (var (_, one) in _operators) one.Restore(scope);
     }
 
     /// <summary>Writes what changed since the last time.</summary>
     public void Save(StateScope scope)
     {
-        foreach (var (_, one) in _operators) one.Save(scope);
+        foreach (var (node, one) in _operators) one.Save(_register.Of(node.Prefix, scope));
+        _register.Save(scope);
     }
 }

@@ -19,7 +19,16 @@ internal enum NodeRole
 /// <summary>An operator as it is described. Side outputs learn their inputs while the topology is defined.</summary>
 internal sealed record TopologyNode(int Id, string Kind, string Detail, NodeRole Role, List<TopologyNode> Inputs)
 {
-    public string Title => Detail.Length == 0 ? Kind : $"{Kind} {Detail}";
+    /// <summary>What its state outlives changes of the topology by; null for its number.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>Whether it is a part of the operator behind it, with which it is named.</summary>
+    public bool IsPart { get; set; }
+
+    /// <summary>What the names of its stores begin with.</summary>
+    public string Prefix => Name ?? Id.ToString(CultureInfo.InvariantCulture);
+
+    public string Title => (Detail.Length == 0 ? Kind : $"{Kind} {Detail}") + (Name is null ? "" : $" '{Name}'");
 
     /// <summary>Whether records may lie in another partition than that of their source's key.</summary>
     public bool IsKeyed => Role == NodeRole.Keyed || Role == NodeRole.Keeping && Inputs.Exists(input => input.IsKeyed);

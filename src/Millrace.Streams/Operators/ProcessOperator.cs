@@ -34,12 +34,12 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
         _selector = work.Keying.Selector;
         var codec = work.Keying.Codec;
         var instance = sinks.Instance;
-        _store = $"{node.Id}-process";
+        _store = $"{node.Prefix}-process";
         _head = new StoreHead(_store, StoreKind, codec.Version);
         _hand = new StateHand<TKey>(codec, () => instance.Host.Now, () => instance.HasActed = true);
-        _states = new KeyedStates<TKey>($"{node.Id}-state", _hand);
-        _eventTimers = new TimerSet<TKey>($"{node.Id}-timers", codec, _hand.Change);
-        _clockTimers = new TimerSet<TKey>($"{node.Id}-clock", codec, _hand.Change);
+        _states = new KeyedStates<TKey>($"{node.Prefix}-state", _hand);
+        _eventTimers = new TimerSet<TKey>($"{node.Prefix}-timers", codec, _hand.Change);
+        _clockTimers = new TimerSet<TKey>($"{node.Prefix}-clock", codec, _hand.Change);
         _context = new Context(this);
         _function = work.Create() ?? throw new InvalidOperationException($"The function of operator '{node.Id}: {node.Title}' is null.");
         _function.Open(_states);

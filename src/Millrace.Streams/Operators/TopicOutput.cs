@@ -12,9 +12,9 @@ internal sealed class TopicOutput<T>(
 {
     private const byte StoreKind = 4;
 
-    private readonly string _store = $"{node.Id}-output";
-    private readonly StoreHead _head = new($"{node.Id}-output", StoreKind, keyVersion: 1);
-    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"{scope.Processor}-{node.Id}-{scope.Partition}");
+    private readonly string _store = $"{node.Prefix}-output";
+    private readonly StoreHead _head = new($"{node.Prefix}-output", StoreKind, keyVersion: 1);
+    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"{scope.Processor}-{node.Prefix}-{scope.Partition}");
     private readonly RecordCodec<T> _codec = writing.Options.Codec ?? RecordCodecs.Default<T>();
     private readonly KeyWriter<T>? _writeKey = KeyOf(writing);
     private readonly ArrayBufferWriter<byte> _key = new();

@@ -31,7 +31,7 @@ internal sealed class ScopeHost(StageRun run, ProcessorScope scope) : InstanceHo
 
     public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance)
     {
-        var one = new RepartitionOutput<T>($"{repartition.Source.Node.Id}-repartition", repartition, scope, instance);
+        var one = new RepartitionOutput<T>($"{repartition.Source.Node.Prefix}-repartition", repartition, scope, instance);
         instance.Add(repartition.Source.Node, one);
         return one;
     }
