@@ -9,7 +9,7 @@ public abstract class LookupContract
     private static readonly OutputOptions<string> ByText = new() { Key = text => text.Split(' ')[0] };
 
     /// <summary>Every so-manieth lookup is one that a crash comes at.</summary>
-    protected virtual int CrashStep => 4;
+    protected virtual int CrashStep => 3;
 
     /// <summary>An engine for a test.</summary>
     protected abstract EngineHost CreateHost();
@@ -80,11 +80,11 @@ public abstract class LookupContract
             var answers = new ConcurrentDictionary<long, TaskCompletionSource>();
             topology.From<Reading>(rig.Name("in")).Lookup(async (reading, cancellation) =>
             {
-                if (Interlocked.Increment(ref seen) == at) throw new OperationCanceledException("The process ends here.");
                 // Pairs of answers come in the wrong order.
                 var (own, other) = (answers.GetOrAdd(reading.Value, _ => new()), answers.GetOrAdd(reading.Value ^ 1, _ => new()));
                 if (reading.Value % 2 == 0) await other.Task.WaitAsync(cancellation);
                 own.TrySetResult();
+                if (Interlocked.Increment(ref seen) == at) throw new OperationCanceledException("The process ends here.");
                 return $"{reading.Key} {reading.Value}";
             }, new LookupOptions { AttemptsMax = 1, Capacity = 6, Timeout = 1.Hours() }).To(rig.Name($"out-{crash}"), ByText);
             using var running = new RunningTopology(topology);

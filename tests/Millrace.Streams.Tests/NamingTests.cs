@@ -120,7 +120,8 @@ public sealed class NamingTests
         await rig.AppendAsync("in", ("a", 4, 3_500), ("a", 8, 9_000));
         await rig.RunAsync(Grow(isLonger: true));
 
-        Assert.Equal(["a 1 [0, 2000)", "a 6 [2000, 4000)"], await rig.ValuesAsync("out"));
+        Assert.Equal(["a 1 [0, 2000) is 0", "a 6 [2000, 4000) is 1"], (await rig.ValuesAsync("out")).Select(value => value.Replace(
+            $"{rig.Name("topology")}-written-0-", "", StringComparison.Ordinal)));
 
         StreamTopology Grow(bool isLonger)
         {
@@ -128,9 +129,18 @@ public sealed class NamingTests
             var readings = topology.From<Reading>(rig.Name("in")).Named("readings");
             if (isLonger) readings = readings.Where(_ => true).Select(reading => reading).Where(_ => true);
             readings.KeyBy(reading => reading.Key).Window(Tumbling.Of(2.Seconds())).Sum(reading => reading.Value).Named("sums")
-                .Select(Text).To(rig.Name("out"), new OutputOptions<string> { Name = "written" });
+                .Select(Text).To(rig.Name("out"), new OutputOptions<string> { Name = "written", Codec = new Numbered() });
             return topology;
         }
+    }
+
+    /// <summary>Text with the record's id behind it.</summary>
+    private sealed class Numbered : RecordCodec<string>
+    {
+        public override bool TryRead(in Record record, out string value, out long timestamp, out string reason) => throw new NotSupportedException();
+
+        public override void Write(string value, in OutgoingRecord record, RecordBatchBuilder target) =>
+            target.Add(record.Timestamp, record.Key, System.Text.Encoding.UTF8.GetBytes($"{value} is {record.Id}"));
     }
 
     private static string Text(Windowed<string, long> sum) => $"{sum.Key} {sum.Value} {sum.Window}";
