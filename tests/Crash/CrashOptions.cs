@@ -36,6 +36,21 @@ internal sealed record CrashOptions
               --cycles N     how often to kill; 50 by default
               --shop DLL     the Shop's assembly; by default the one that was built beside this program
             """,
+        ["mqtt"] =
+            """
+            usage: Crash mqtt [--messages1 N] [--messages2 N] [--kills N] [--broker-kills N] [--seed S] [--data DIR]
+            Devices publish to HiveMQ, from which an MQTT source takes into the embedded log, while both are killed with SIGKILL at random
+            moments and started again. Every acknowledged message must be in the log, those of quality 2 once, each device's in its order.
+              --messages1 N     how many messages of quality 1; 200,000 by default
+              --messages2 N     how many of quality 2; 50,000 by default
+              --kills N         how often to kill the platform; 20 by default
+              --broker-kills N  how often to kill HiveMQ; 5 by default
+            """,
+        ["mqtt-embedded"] =
+            """
+            usage: Crash mqtt-embedded [--messages1 N] [--messages2 N] [--kills N] [--seed S] [--data DIR]
+            The same with the platform's own broker, so that each kill is one of the broker, too.
+            """,
         ["kafka-state"] =
             """
             usage: Crash kafka-state [--kills N] [--seed S] [--data DIR]
@@ -79,8 +94,17 @@ internal sealed record CrashOptions
     /// <summary>How often to kill the embedded log's children; 50 by default.</summary>
     public int Cycles { get; init; } = 50;
 
-    /// <summary>How often to kill processors on Kafka; 200 by default.</summary>
-    public int Kills { get; init; } = 200;
+    /// <summary>How often to kill processors on Kafka, or the platform; null for the proof's own default.</summary>
+    public int? Kills { get; init; }
+
+    /// <summary>How often to kill the MQTT broker; 5 by default.</summary>
+    public int BrokerKills { get; init; } = 5;
+
+    /// <summary>How many messages of quality 1 devices publish; 200,000 by default.</summary>
+    public int Messages1 { get; init; } = 200_000;
+
+    /// <summary>How many of quality 2; 50,000 by default.</summary>
+    public int Messages2 { get; init; } = 50_000;
 
     /// <summary>How often to stop and wake an owner; 100 by default.</summary>
     public int Rounds { get; init; } = 100;
@@ -139,6 +163,9 @@ internal sealed record CrashOptions
     {
         "--cycles" when TryNumber(value, out var cycles) && cycles > 0 => this with { Cycles = cycles },
         "--kills" when TryNumber(value, out var kills) && kills > 0 => this with { Kills = kills },
+        "--broker-kills" when TryNumber(value, out var kills) => this with { BrokerKills = kills },
+        "--messages1" when TryNumber(value, out var messages) && messages > 0 => this with { Messages1 = messages },
+        "--messages2" when TryNumber(value, out var messages) && messages > 0 => this with { Messages2 = messages },
         "--rounds" when TryNumber(value, out var rounds) && rounds > 0 => this with { Rounds = rounds },
         "--minutes" when double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var minutes) && minutes > 0 =>
             this with { Minutes = minutes },

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Millrace.Crash;
 using Millrace.Crash.Accounts;
+using Millrace.Crash.Mqtt;
 using Millrace.Crash.Raw;
 using Millrace.Crash.Shop;
 using Millrace.Crash.State;
@@ -9,6 +10,8 @@ using Millrace.Crash.State;
 if (args is [RawChild.Name, var folder, var seed]) return await RawChild.RunAsync(folder, int.Parse(seed, CultureInfo.InvariantCulture));
 if (args is [StateChild.Name, var copy, var start]) return await StateChild.RunAsync(copy, int.Parse(start, CultureInfo.InvariantCulture));
 if (args is [AccountsChild.Name, .. var ofChild]) return await AccountsChild.RunAsync(AccountsChildOptions.Read(ofChild));
+if (args is [MqttChild.Name, var log, var port, var isEmbedded, var messages1, var messages2])
+    return await MqttChild.RunAsync(log, port, isEmbedded, messages1, messages2);
 
 if (CrashOptions.HelpOf(args) is { } help)
 {
@@ -41,6 +44,7 @@ try
     {
         "raw" => await new RawProof(options).RunAsync().WaitAsync(stop.Token),
         "state" => await new StateProof(options).RunAsync().WaitAsync(stop.Token),
+        "mqtt" or "mqtt-embedded" => await MqttProof.RunAsync(options, stop.Token),
         "shop" => await new ShopProof(options).RunAsync().WaitAsync(stop.Token),
         "kafka-state" => await new RestoreProof(options).RunAsync(stop.Token),
         "kafka-zombie" => await new ZombieProof(options).RunAsync(stop.Token),

@@ -15,6 +15,7 @@ internal sealed class RestoreProof(CrashOptions options)
     private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(120);
     private static readonly string[] Places = ["a", "b"]; // b keeps its copies in RocksDB
 
+    private readonly int _kills = options.Kills ?? 200;
     private readonly Random _random = new(options.Seed);
     private readonly Deck<Copies> _copies = new(new Random(options.Seed + 1),
         [Copies.Kept, Copies.Kept, Copies.Kept, Copies.Kept, Copies.Lost, Copies.Lost, Copies.Old, Copies.Old]);
@@ -44,10 +45,10 @@ internal sealed class RestoreProof(CrashOptions options)
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         await using var run = await AccountsRun.StartAsync(options, TimeSpan.FromSeconds(1), null, cancellation);
-        Console.WriteLine($"{Proof}: {options.Kills} kills, seed {options.Seed}, broker {run.Bootstrap}, data {run.Folder}");
+        Console.WriteLine($"{Proof}: {_kills} kills, seed {options.Seed}, broker {run.Bootstrap}, data {run.Folder}");
         var since = Stopwatch.GetTimestamp();
         await using var feed = new AccountsFeed(run.Bootstrap, BookingsPerSecond, options.Seed);
-        for (var kill = 1; kill <= options.Kills; kill++)
+        for (var kill = 1; kill <= _kills; kill++)
         {
             await KillOnceAsync(run, cancellation);
             if (kill % 20 == 0)
@@ -72,7 +73,7 @@ internal sealed class RestoreProof(CrashOptions options)
             $"{Proof}: copies of state lost {_lost} times, old ones put back {_old} times, {_used} begun with, {_dropped} thrown away; " +
             $"{_changes} changes restored");
         DemandVariety(run.Findings);
-        Console.WriteLine($"{Proof}: {options.Kills} kills, {model.Count} bookings, {model.Firings} timers");
+        Console.WriteLine($"{Proof}: {_kills} kills, {model.Count} bookings, {model.Firings} timers");
         return await run.ReportAsync(model);
     }
 
@@ -155,10 +156,10 @@ internal sealed class RestoreProof(CrashOptions options)
     /// <summary>A run that met none of what it is for proves nothing.</summary>
     private void DemandVariety(AccountsFindings findings)
     {
-        if (options.Kills < 40) return;
+        if (_kills < 40) return;
         void Demand(string what, int count)
         {
-            if (count == 0) findings.Complain($"In {options.Kills} kills there was none {what}: the proof did not do what it is for.");
+            if (count == 0) findings.Complain($"In {_kills} kills there was none {what}: the proof did not do what it is for.");
         }
 
         Demand("while restoring", _whileRestoring);
