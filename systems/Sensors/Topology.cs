@@ -74,7 +74,8 @@ internal static class Topology
         // sensors.raw -> rules -> sensors.validated, and what does not pass -> sensors.rejected
         var validated = raw.Where(reading => !reading.IsClock)
             .KeyBy(reading => reading.DeviceId)
-            .Process(() => new ValidateReadings(bounds, rejected), sides => sides.Add(rejected));
+            .Process(() => new ValidateReadings(bounds, rejected), sides => sides.Add(rejected))
+            .Named("rules");
         validated.To(ReadingTopics.Validated, Readings(ReadingTypes.Validated));
         topology.SideOutput(rejected).To(ReadingTopics.Rejected, EventsOf<ReadingRejected>(events, one => one.DeviceId));
 
@@ -85,10 +86,12 @@ internal static class Topology
             .TriggeredBy(Trigger.OnClose)
             .LateTo(late)
             .Aggregate(new AverageReadings(), MinuteOfReadings.Codec)
+            .Named("minutes")
             .KeyBy(minute => minute.Key, partitioning: Partitioning.InPlace)
             .LeftJoinTable(
                 described.KeyBy(device => device.DeviceId, partitioning: Partitioning.InPlace),
                 MinuteAverage.Of, StateCodecs.Json(EventJson.Default.DeviceDescribed))
+            .Named("enrichment")
             .To(AverageTopics.Enriched, EventsOf<MinuteAverage>(events, one => one.DeviceId));
         topology.SideOutput(late).To(ReadingTopics.Late, Readings(ReadingTypes.Validated));
 
@@ -98,6 +101,7 @@ internal static class Topology
             .Union(commands.Select(command => (object)command))
             .KeyBy(WatchReadings.DeviceOf, partitioning: Partitioning.InPlace)
             .Process(() => new WatchReadings(isReplay))
+            .Named("watch")
             .To(AlertTopics.Triggered, EventsOf<AlertEvent>(events, one => one.DeviceId));
     }
 
