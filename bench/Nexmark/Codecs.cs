@@ -88,14 +88,14 @@ internal static class Codecs
     private static Numbers ReadNumbers(ref ReadOnlySpan<byte> bytes) =>
         new(Take(ref bytes), Take(ref bytes), Take(ref bytes), Take(ref bytes));
 
-    private static IBufferWriter<byte> Put(this IBufferWriter<byte> output, long value)
+    public static IBufferWriter<byte> Put(this IBufferWriter<byte> output, long value)
     {
         BinaryPrimitives.WriteInt64BigEndian(output.GetSpan(8), value);
         output.Advance(8);
         return output;
     }
 
-    private static long Take(ref ReadOnlySpan<byte> bytes)
+    public static long Take(ref ReadOnlySpan<byte> bytes)
     {
         var value = BinaryPrimitives.ReadInt64BigEndian(bytes);
         bytes = bytes[8..];

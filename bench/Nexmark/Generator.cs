@@ -6,6 +6,9 @@ internal enum EventKind : byte
     Person = 0,
     Auction = 1,
     Bid = 2,
+
+    /// <summary>The mark behind the last event, where events come from the log.</summary>
+    End = 3,
 }
 
 /// <summary>

@@ -3,14 +3,14 @@ using System.Text.Json.Nodes;
 using Nexmark;
 
 const string usage =
-    "usage: Nexmark --query Q|all [--events N] [--parallelism P] [--checkpoint SECONDS|off] [--rate R] [--seed S] [--verify]";
+    "usage: Nexmark --query Q|all [--events N] [--parallelism P] [--checkpoint SECONDS|off] [--rate R] [--seed S] [--log] [--verify]";
 var options = new RunOptions();
 for (var at = 0; at < args.Length; at++)
 {
     var name = args[at];
-    if (name == "--verify")
+    if (name is "--verify" or "--log")
     {
-        options = options with { IsVerified = true };
+        options = name == "--log" ? options with { HasLog = true } : options with { IsVerified = true };
         continue;
     }
 
@@ -30,12 +30,13 @@ var isGood = true;
 foreach (var query in options.Query == "all" ? Queries.Names : [options.Query])
 {
     var run = options with { Query = query };
-    var result = Run.Of(run);
+    var result = run.HasLog ? LogRun.Of(run) : Run.Of(run);
     var line = new JsonObject
     {
         ["query"] = query,
         ["events"] = run.Events,
         ["parallelism"] = run.Parallelism,
+        ["log"] = run.HasLog,
         ["wallSeconds"] = Math.Round(result.WallSeconds, 3),
         ["cpuSeconds"] = Math.Round(result.CpuSeconds, 3),
         ["rows"] = result.Rows,

@@ -11,10 +11,16 @@ internal static class Queries
 
     public static string[] Names { get; } = ["q0", "q1", "q2", "q3", "q5", "q7", "q8", "q11", "q17", "q18", "q20"];
 
-    public static StreamTopology Build(string query, int parallelism, Tally tally)
+    /// <param name="query">Which.</param>
+    /// <param name="parallelism">How many workers.</param>
+    /// <param name="tally">Where rows are counted.</param>
+    /// <param name="source">How events are read; as the workers' generators push them when null.</param>
+    public static StreamTopology Build(string query, int parallelism, Tally tally, SourceOptions<Event>? source = null)
     {
         var topology = new StreamTopology(query);
-        var events = topology.From(Source, new SourceOptions<Event> { OutOfOrderness = null, IdleAfter = null });
+        var events = source is null
+            ? topology.From(Source, new SourceOptions<Event> { OutOfOrderness = null, IdleAfter = null })
+            : topology.From(Source, source).Where(e => e.Kind != EventKind.End);
         var moves = parallelism > 1 ? Partitioning.ThroughTopic : Partitioning.InPlace;
         switch (query)
         {

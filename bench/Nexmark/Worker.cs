@@ -23,6 +23,9 @@ internal sealed record RunOptions
     public long Seed { get; init; } = 1;
 
     public bool IsVerified { get; init; }
+
+    /// <summary>Whether events come from the durable log, and what is kept is committed to it.</summary>
+    public bool HasLog { get; init; }
 }
 
 /// <summary>
