@@ -41,8 +41,8 @@ internal sealed class OperatorRegister(string topology)
             {
                 throw new MillraceException(FailureCodes.DataMismatch,
                     $"There is state of operator '{prefix}' ({string.Join(", ", stores)}), and topology '{topology}' has no such operator "
-                    + "here: it was removed, renamed, or has changed places without a name. Give it back its name or place, or drop its state by "
-                    + $"{nameof(StreamTopology)}.{nameof(StreamTopology.AllowsDroppedState)}.");
+                    + "here: it was removed, renamed, or has changed places without a name. Give it back its name or place, or drop its "
+                    + $"state by {nameof(StreamTopology)}.{nameof(StreamTopology.AllowsDroppedState)}.");
             }
 
             foreach (var store in stores)
