@@ -84,7 +84,8 @@ public sealed record OutputTag<T>(string Name);
 
 /// <summary>
 /// What is to be done with streams, described: sources, operators, outputs. It runs when something makes an instance of it, as
-/// <see cref="TopologyTestDriver"/> does; each instance has its own state. Define it on one thread; reading it is thread safe afterwards.
+/// a <see cref="RunningTopology"/> or a test's driver does; each instance has its own state. Define it on one thread; reading it is thread
+/// safe afterwards.
 /// </summary>
 public sealed class StreamTopology
 {

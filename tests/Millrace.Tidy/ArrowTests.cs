@@ -18,6 +18,7 @@ public sealed class ArrowTests
         ["Millrace.RocksDb"] = ["Millrace"],
         ["Millrace.Sqlite"] = ["Millrace.Relational"],
         ["Millrace.Streams"] = ["Millrace"],
+        ["Millrace.Testing"] = ["Millrace", "Millrace.Messaging", "Millrace.Streams"],
     };
 
     [Fact]

@@ -20,6 +20,7 @@ internal static class Repository
         typeof(RocksDb.RocksDbStateStores).Assembly,
         typeof(Sqlite.SqliteDatabase).Assembly,
         typeof(Streams.WatermarkCombiner).Assembly,
+        typeof(Testing.TopologyTestDriver).Assembly,
     ];
 
     /// <summary>Source files below a folder, without build output, as (path relative to the root, lines).</summary>

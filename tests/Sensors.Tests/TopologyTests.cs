@@ -1,4 +1,5 @@
 using Millrace.Streams;
+using Millrace.Testing;
 using Sensors.Alerts;
 using Sensors.Averages;
 using Sensors.Devices;

@@ -57,6 +57,29 @@ internal sealed class MemoryState : StateScope
         return state;
     }
 
+    /// <summary>Kinds of stores whose keys begin with an ordinal: what counts of it is the order.</summary>
+    private static readonly byte[] OrdinalKinds = [2, 3, 7, 8, 9];
+
+    /// <summary>
+    /// Every entry as text, with the order of ordinals instead of themselves: what went before leaves gaps that a restart does not.
+    /// </summary>
+    public IReadOnlyList<string> Texts()
+    {
+        var texts = new List<string>();
+        foreach (var (name, entries) in _stores)
+        {
+            var isOrdered = entries.TryGetValue([], out var head) && head.Length > 1 && OrdinalKinds.Contains(head[1]);
+            var number = 0;
+            foreach (var (key, value) in entries)
+            {
+                var shown = isOrdered && key.Length >= 8 ? $"#{number++} {Convert.ToHexString(key.AsSpan(8))}" : Convert.ToHexString(key);
+                texts.Add($"{name} {shown} = {Convert.ToHexString(value)}");
+            }
+        }
+
+        return texts;
+    }
+
     private static void WriteBytes(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> bytes)
     {
         output.WriteInt32(bytes.Length);

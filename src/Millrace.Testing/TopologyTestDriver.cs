@@ -1,9 +1,12 @@
+using System.Text.Json;
+using Millrace.Streams;
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
 using Millrace.Streams.Running;
 using Millrace.Streams.States;
+using Millrace.Streams.Tables;
 
-namespace Millrace.Streams;
+namespace Millrace.Testing;
 
 /// <summary>A record with its event time.</summary>
 /// <typeparam name="T">The record's type.</typeparam>
@@ -35,12 +38,18 @@ public sealed class TopologyTestDriver
     /// (<see cref="FailureCodes.UnknownVersion"/>).
     /// </exception>
     public TopologyTestDriver(StreamTopology topology, int partitions = 1, byte[]? snapshot = null, TimeProvider? time = null)
+        : this(topology, partitions, snapshot, time, 0)
+    {
+    }
+
+    internal TopologyTestDriver(StreamTopology topology, int partitions, byte[]? snapshot, TimeProvider? time, long now)
     {
         ArgumentNullException.ThrowIfNull(topology);
         ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
         _topology = topology;
         _state = snapshot is null ? new MemoryState() : MemoryState.Read(snapshot, topology.Name);
         _host = new DriverHost(partitions, time ?? TimeProvider.System);
+        _host.Move(now);
         _instance = new TopologyInstance(topology, _host);
         _instance.Restore(_state);
     }
@@ -105,7 +114,7 @@ public sealed class TopologyTestDriver
     public void SetInTable<TKey, T>(string table, TKey key, T value)
         where TKey : notnull
     {
-        var copy = _host.Table(table) as Tables.TableCopy<TKey, T> ?? throw new ArgumentException(
+        var copy = _host.Table(table) as TableCopy<TKey, T> ?? throw new ArgumentException(
             $"Global table '{table}' has other types than {typeof(TKey).Name} and {typeof(T).Name}.", nameof(table));
         copy.Put(key, value);
     }
@@ -167,6 +176,15 @@ public sealed class TopologyTestDriver
         return _state.Write(_topology.Name);
     }
 
+    /// <summary>The processing time in milliseconds.</summary>
+    internal long Now => _host.Now;
+
+    /// <summary>Takes what all outputs have said since the last time, as text, behind what they said before.</summary>
+    internal void TakeTexts(SortedDictionary<string, List<string>> texts) => _host.TakeTexts(texts);
+
+    /// <summary>The state of the last snapshot as text, with the order of its ordinals instead of themselves.</summary>
+    internal IReadOnlyList<string> StateTexts() => _state.Texts();
+
     private void Settle()
     {
         if (!_instance.HasDeferred) return;
@@ -193,7 +211,7 @@ public sealed class TopologyTestDriver
     private sealed class DriverHost(int partitions, TimeProvider time) : InstanceHost
     {
         private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
-        private readonly Dictionary<string, Tables.TableCopy> _tables = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, TableCopy> _tables = new(StringComparer.Ordinal);
         private long _now;
 
         public int Partitions => partitions;
@@ -212,13 +230,13 @@ public sealed class TopologyTestDriver
         public override Sink<T> RepartitionOf<T>(Repartition<T> repartition, TopologyInstance instance) =>
             new DirectRepartition<T>(repartition.Source.Name, instance);
 
-        public override Tables.TableCopy TableOf(TableDefinition table)
+        public override TableCopy TableOf(TableDefinition table)
         {
             if (!_tables.TryGetValue(table.Name, out var copy)) _tables.Add(table.Name, copy = table.Open(() => { }));
             return copy;
         }
 
-        public Tables.TableCopy Table(string name) => _tables.TryGetValue(name, out var copy)
+        public TableCopy Table(string name) => _tables.TryGetValue(name, out var copy)
             ? copy
             : throw new ArgumentException($"The topology looks into no global table '{name}'.", nameof(name));
 
@@ -235,6 +253,16 @@ public sealed class TopologyTestDriver
             return taken;
         }
 
+        public void TakeTexts(SortedDictionary<string, List<string>> texts)
+        {
+            foreach (var ((isSide, name), known) in _collected)
+            {
+                var key = isSide ? $"{name} (side)" : name;
+                if (!texts.TryGetValue(key, out var lines)) texts.Add(key, lines = []);
+                ((ITexts)known).TakeTo(lines);
+            }
+        }
+
         private Collected<T> Add<T>((bool, string) name)
         {
             var collected = new Collected<T>();
@@ -243,11 +271,24 @@ public sealed class TopologyTestDriver
         }
     }
 
-    private sealed class Collected<T> : Sink<T>
+    private interface ITexts
     {
+        void TakeTo(List<string> lines);
+    }
+
+    private sealed class Collected<T> : Sink<T>, ITexts
+    {
+        private static readonly JsonSerializerOptions Options = new() { IncludeFields = true };
+
         public List<Timed<T>> Records { get; } = [];
 
         public override void Push(T value, long timestamp) => Records.Add(new Timed<T>(value, timestamp));
+
+        public void TakeTo(List<string> lines)
+        {
+            lines.AddRange(Records.Select(record => $"{JsonSerializer.Serialize(record.Value, Options)} at {record.Timestamp}"));
+            Records.Clear();
+        }
 
         public override void Advance(long watermark)
         {
