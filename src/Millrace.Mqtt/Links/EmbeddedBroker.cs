@@ -1,21 +1,20 @@
-using System.Net;
-using System.Net.Sockets;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Millrace.Mqtt.Intake;
 using Millrace.Mqtt.Mapping;
 using Millrace.Mqtt.Telemetry;
-using MQTTnet.Certificates;
-using MQTTnet.Packets;
+using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
 
 namespace Millrace.Mqtt.Links;
 
 /// <summary>
-/// MQTTnet's server in this process. What a route takes waits here, before the server answers it, until it is durable: the server reads a
-/// client's next packet only after its last one was handled, so the order per client is kept, and many clients share one commit.
+/// MQTTnet's server in this process, behind connections of its own: what a route takes goes to the intake before the server sees it
+/// (<see cref="DeviceConnection"/>). Sessions of devices that outlive connections are in the source's commits, what waits for subscribers
+/// and retained messages in the server's memory.
 /// </summary>
 internal sealed class EmbeddedBroker : IAsyncDisposable
 {
@@ -23,8 +22,11 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
     private readonly MqttBrokerOptions _options;
     private readonly ILogger _log;
     private readonly MqttServerOptions _serverOptions = new();
+    private readonly DeviceListener _listener;
     private readonly MqttServer _server;
+    private readonly ConcurrentDictionary<string, Conversation> _current = new(StringComparer.Ordinal);
     private volatile PartitionIntake? _intake;
+    private volatile bool _hasSubscribers;
 
     public EmbeddedBroker(SourceParts parts, ILogger log)
     {
@@ -32,28 +34,47 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
         _serverOptions.EnablePersistentSessions = true;
         _serverOptions.MaxPendingMessagesPerClient = _options.PendingMessagesMax;
         _serverOptions.PendingMessagesOverflowStrategy = MqttPendingMessagesOverflowStrategy.DropOldestQueuedMessage;
-        Endpoint.IsEnabled = true;
-        Endpoint.Port = _options.Port;
-        var isV6 = _options.Address.AddressFamily == AddressFamily.InterNetworkV6;
-        Endpoint.BoundInterNetworkAddress = isV6 ? IPAddress.None : _options.Address;
-        Endpoint.BoundInterNetworkV6Address = isV6 ? _options.Address : IPAddress.None;
-        if (_options.Certificate is { } certificate)
-            _serverOptions.TlsEndpointOptions.CertificateProvider = new X509CertificateProvider(certificate);
-        _server = new MqttServerFactory().CreateMqttServer(_serverOptions);
+        _listener = new DeviceListener(this, parts.Options);
+        _server = new MqttServerFactory().CreateMqttServer(_serverOptions, [_listener]);
         _server.ValidatingConnectionAsync += ValidateAsync;
-        _server.InterceptingInboundPacketAsync += SeePacketAsync;
         _server.InterceptingPublishAsync += TakeAsync;
         _server.InterceptingSubscriptionAsync += SubscribeAsync;
     }
 
     /// <summary>Where it listens, once it does.</summary>
-    public int Port => Endpoint.Port;
+    public int Port => _listener.Port;
 
-    private MqttServerTcpEndpointBaseOptions Endpoint =>
-        _options.Certificate is null ? _serverOptions.DefaultEndpointOptions : _serverOptions.TlsEndpointOptions;
+    /// <summary>Whether anybody has subscribed: before, the server need not see what routes take.</summary>
+    public bool HasSubscribers => _hasSubscribers;
 
     /// <summary>Sends what arrives to an intake; without one nothing is taken and clients that publish are disconnected.</summary>
     public void Use(PartitionIntake? intake) => _intake = intake;
+
+    /// <summary>Whether a route takes messages of a topic.</summary>
+    public bool Takes(string? topic) => !string.IsNullOrEmpty(topic) && _parts.Find(topic) is not null;
+
+    public bool IsAllowed(string? user, string client, string topic, bool isSubscription)
+    {
+        if (_options.Access.Count == 0) return true;
+        foreach (var rule in _options.Access)
+        {
+            if ((isSubscription ? !rule.CanSubscribe : !rule.CanPublish) || (rule.User is not null && rule.User != user)) continue;
+            if (FilterOf(rule, user, client) is { } filter && TopicFilter.Covers(filter, topic)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Hands an arrival to the intake.</summary>
+    public ValueTask AddAsync(Arrival arrival, CancellationToken cancellation) => _intake is { } intake
+        ? intake.AddAsync(arrival, cancellation)
+        : throw new MillraceException(FailureCodes.Stopped, "The source takes nothing now; send again later.");
+
+    /// <summary>A connection has ended.</summary>
+    public void Left(DeviceConnection device)
+    {
+        if (device.Conversation is { } conversation) _current.TryRemove(new KeyValuePair<string, Conversation>(conversation.Client, conversation));
+    }
 
     public async Task StartAsync()
     {
@@ -71,6 +92,7 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
         }
 
         _server.Dispose();
+        _listener.Dispose();
     }
 
     private async Task ValidateAsync(ValidatingConnectionEventArgs connection)
@@ -82,37 +104,33 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
             return;
         }
 
-        // A session that begins anew gives its packet ids anew.
-        if (connection.CleanSession != false && !string.IsNullOrEmpty(connection.ClientId) && _intake is { } intake)
-        {
-            var forgetting = new Arrival.NewSession(new Conversation(connection.ClientId));
-            await intake.AddAsync(forgetting, connection.CancellationToken);
-            await forgetting.Durable.WaitAsync(connection.CancellationToken);
-        }
+        if (connection.ChannelAdapter is not DeviceConnection { Conversation: { Client.Length: > 0 } conversation } device) return;
+
+        // What the connection before has said and is not durable comes again on this one: later it would be doubled, or out of order.
+        if (_current.TryGetValue(conversation.Client, out var before)) before.Break();
+        _current[conversation.Client] = conversation;
+        var isKept = connection.ProtocolVersion == MqttProtocolVersion.V500
+            ? connection.SessionExpiryInterval > 0
+            : connection.CleanSession == false;
+        var session = new Arrival.Session(conversation, isNew: connection.CleanSession != false, isKept);
+        await AddAsync(session, connection.CancellationToken);
+        await session.Durable.WaitAsync(connection.CancellationToken);
+        device.Session = session;
     }
 
-    private async Task SeePacketAsync(InterceptingPacketEventArgs seen)
-    {
-        switch (seen.Packet)
-        {
-            case MqttPublishPacket publish:
-                publish.UserProperties = new PacketNote(publish.PacketIdentifier, publish.UserProperties);
-                break;
-            case MqttPubRelPacket release:
-                var released = new Arrival.Release(new Conversation(seen.ClientId), release.PacketIdentifier);
-                await AwaitAsync(released, seen.CancellationToken);
-                break;
-            default:
-                break;
-        }
-    }
-
-    /// <summary>A failure here closes the connection without an answer: the client sends again.</summary>
+    /// <summary>
+    /// Sees what routes do not take, wills, and what is taken already and goes to who subscribes. A failure here closes the connection
+    /// without an answer: the client sends again.
+    /// </summary>
     private async Task TakeAsync(InterceptingPublishEventArgs publish)
     {
         var message = publish.ApplicationMessage;
-        var note = message.UserProperties as PacketNote;
-        message.UserProperties = note?.Given;
+        if (message.UserProperties is TakenNote note)
+        {
+            message.UserProperties = note.Given;
+            return;
+        }
+
         if (!IsAllowed(publish.UserName, publish.ClientId, message.Topic, isSubscription: false))
         {
             // Before MQTT 5 there is no answer that says no, and one that says yes would be a lie.
@@ -122,29 +140,28 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
             return;
         }
 
-        if (string.IsNullOrEmpty(message.Topic) || _parts.Find(message.Topic) is null) return;
-        var arrival = new Arrival.Message(new Conversation(publish.ClientId))
+        if (!Takes(message.Topic)) return;
+        var will = new Arrival.Message(new Conversation(publish.ClientId))
         {
             Topic = message.Topic,
             Payload = message.Payload.IsSingleSegment ? message.Payload.First : System.Buffers.BuffersExtensions.ToArray(message.Payload),
-            Quality = note is null ? 0 : (int)message.QualityOfServiceLevel,
-            IsRedelivered = message.Dup,
-            PacketId = note?.PacketId ?? 0,
+            Quality = 0, // it has no packet id
         };
         try
         {
-            await AwaitAsync(arrival, publish.CancellationToken);
-            publish.ProcessPublish = !arrival.WasTakenBefore;
+            await AddAsync(will, publish.CancellationToken);
+            await will.Durable.WaitAsync(publish.CancellationToken);
         }
         catch (Exception)
         {
-            // The intake logs its failure; here it means only: not taken, so not acknowledged.
+            // The intake logs its failure; here it means only: not taken.
             (publish.ProcessPublish, publish.CloseConnection) = (false, true);
         }
     }
 
     private Task SubscribeAsync(InterceptingSubscriptionEventArgs subscription)
     {
+        _hasSubscribers = true;
         if (subscription.ClientId.Length == 0 || IsAllowed(
             subscription.UserName, subscription.ClientId, subscription.TopicFilter.Topic, isSubscription: true)) return Task.CompletedTask;
         _log.Refused(_parts.Options.Name, subscription.ClientId, "it may not subscribe to that filter");
@@ -153,29 +170,10 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    private async Task AwaitAsync(Arrival arrival, CancellationToken cancellation)
-    {
-        var intake = _intake ?? throw new MillraceException(FailureCodes.Stopped, "The source takes nothing now; send again later.");
-        await intake.AddAsync(arrival, cancellation);
-        await arrival.Durable.WaitAsync(cancellation);
-    }
-
     private bool IsKnown(string? user, byte[]? password)
     {
         var isUser = _options.Users.TryGetValue(user ?? "", out var known);
         return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(known ?? ""), password ?? []) && isUser;
-    }
-
-    private bool IsAllowed(string? user, string client, string topic, bool isSubscription)
-    {
-        if (_options.Access.Count == 0) return true;
-        foreach (var rule in _options.Access)
-        {
-            if ((isSubscription ? !rule.CanSubscribe : !rule.CanPublish) || (rule.User is not null && rule.User != user)) continue;
-            if (FilterOf(rule, user, client) is { } filter && TopicFilter.Covers(filter, topic)) return true;
-        }
-
-        return false;
     }
 
     /// <summary>A rule's filter for one client; null when the client's name would be more than one level of it.</summary>
@@ -188,18 +186,4 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
     }
 
     private static bool IsLevel(string? name) => !string.IsNullOrEmpty(name) && !name.AsSpan().ContainsAny("/+#");
-
-    /// <summary>
-    /// Carries a packet's id to where the server has made a message of it, which has none: the list of user properties is handed on as it
-    /// is. A message without it comes from the server itself, such as a will.
-    /// </summary>
-    private sealed class PacketNote : List<MqttUserProperty>
-    {
-        public PacketNote(ushort packetId, List<MqttUserProperty>? given)
-            : base(given ?? []) => (PacketId, Given) = (packetId, given);
-
-        public ushort PacketId { get; }
-
-        public List<MqttUserProperty>? Given { get; }
-    }
 }

@@ -161,7 +161,7 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{options.Proof}: {ledger.Acknowledged} acknowledged in {elapsed.TotalSeconds:0} s, {check.Lost} lost, " +
             $"{check.Doubled} of quality 2 doubled, {check.Misplaced} out of order, {check.Invented} invented"));
-        if (check.IsClean)
+        if (check.IsClean && ledger.SessionsLost == 0)
         {
             Directory.Delete(_root, recursive: true);
             return 0;
