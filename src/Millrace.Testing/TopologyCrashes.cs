@@ -79,8 +79,8 @@ public static class TopologyCrashes
     /// Runs the steps without a failure, and then once for each step with a crash behind it: outputs and state since the last commit are
     /// gone, another instance goes on from there with the steps since then. At a step that a commit follows there is also a crash right
     /// behind that. Committed outputs, in order, and the state at the end are compared byte for byte, ordinals of state by their order.
-    /// The number of partitions stays, as a running topology's does. A source's silence is counted anew after a crash, as on a runtime, so a
-    /// partition that becomes idle by time may show: leave <see cref="SourceOptions{T}.IdleAfter"/> null. Takes as many runs as there are
+    /// The number of partitions stays, as a running topology's does. A source's silence is counted anew after a crash, as on a runtime, so
+    /// a partition that becomes idle by time may show: leave <see cref="SourceOptions{T}.IdleAfter"/> null. Takes as many runs as there are
     /// steps.
     /// </summary>
     /// <param name="define">Defines the topology anew; what it captures has to be new as well.</param>

@@ -68,7 +68,9 @@ internal abstract class Arrival
     /// <summary>The session began anew: no packet id of before is valid.</summary>
     internal sealed class NewSession(Conversation conversation) : Arrival(conversation);
 
-    /// <summary>A device opens its session at the embedded broker, which was there before when <see cref="WasTakenBefore"/> says so.</summary>
+    /// <summary>
+    /// A device opens its session at the embedded broker, which was there before when <see cref="WasTakenBefore"/> says so.
+    /// </summary>
     internal sealed class Session(Conversation conversation, bool isNew, bool isKept) : Arrival(conversation)
     {
         /// <summary>Whether it begins anew: neither packet ids nor subscriptions of before are valid.</summary>
@@ -83,7 +85,8 @@ internal abstract class Arrival
 
     /// <summary>A device subscribes or unsubscribes in a session that outlives its connection.</summary>
     internal sealed class Subscription(
-        Conversation conversation, IReadOnlyList<MqttTopicFilter> added, uint identifier, IReadOnlyList<string> removed) : Arrival(conversation)
+        Conversation conversation, IReadOnlyList<MqttTopicFilter> added, uint identifier, IReadOnlyList<string> removed)
+            : Arrival(conversation)
     {
         public IReadOnlyList<MqttTopicFilter> Added => added;
 

@@ -101,7 +101,9 @@ internal sealed class SessionMemory(int rememberedMax)
     /// <summary>Neither has a null character: MQTT forbids it.</summary>
     private static byte[] KeyOf(string client, string filter) => Encoding.UTF8.GetBytes($"{client}\0{filter}");
 
-    /// <summary>A subscription's options as in the packet (MQTT 5, section 3.8.3.1), less what concerns the moment of subscribing.</summary>
+    /// <summary>
+    /// A subscription's options as in the packet (MQTT 5, section 3.8.3.1), less what concerns the moment of subscribing.
+    /// </summary>
     private readonly record struct Kept(byte Flags, uint Identifier)
     {
         public static Kept Of(MqttTopicFilter filter, uint identifier) => new(

@@ -169,7 +169,8 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
         {
             case MqttPublishPacket publish:
                 Resolve(publish);
-                var isTaken = broker.Takes(publish.Topic) && broker.IsAllowed(User, conversation.Client, publish.Topic, isSubscription: false);
+                var isTaken = broker.Takes(publish.Topic)
+                    && broker.IsAllowed(User, conversation.Client, publish.Topic, isSubscription: false);
                 if (isTaken) return await TakeAsync(conversation, publish);
                 if (publish.QualityOfServiceLevel > 0) Leave(publish.PacketIdentifier);
                 return new Step(publish);

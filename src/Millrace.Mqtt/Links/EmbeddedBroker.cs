@@ -73,7 +73,8 @@ internal sealed class EmbeddedBroker : IAsyncDisposable
     /// <summary>A connection has ended.</summary>
     public void Left(DeviceConnection device)
     {
-        if (device.Conversation is { } conversation) _current.TryRemove(new KeyValuePair<string, Conversation>(conversation.Client, conversation));
+        if (device.Conversation is { } conversation)
+            _current.TryRemove(new KeyValuePair<string, Conversation>(conversation.Client, conversation));
     }
 
     public async Task StartAsync()
