@@ -41,6 +41,27 @@ public sealed class EmbeddedBrokerTests : MqttRig
         Assert.Equal(["23.5"], await DataAsync());
     }
 
+    [Theory]
+    [InlineData(MqttProtocolVersion.V311)]
+    [InlineData(MqttProtocolVersion.V500)]
+    public async Task A_client_that_gives_no_id_gets_one(MqttProtocolVersion version)
+    {
+        await using var source = await StartAsync(Embedded(Readings));
+        var port = await source.Ready.WaitAsync(Cancellation);
+        var (first, answer) = await Wire.ConnectAsync(port, new MqttConnectPacket { ClientId = "", CleanSession = true }, Cancellation, version);
+        using var device = first;
+        var (other, otherAnswer) = await Wire.ConnectAsync(port, new MqttConnectPacket { ClientId = "", CleanSession = true }, Cancellation, version);
+        using var another = other;
+
+        // Were they one client, the second would end the first.
+        await device.SendAsync(Publish(7, "23.5"), Cancellation);
+        await device.ReceiveAsync<MqttPubAckPacket>(Cancellation);
+
+        Assert.Equal(["23.5"], await DataAsync());
+        Assert.Equal(version == MqttProtocolVersion.V500, !string.IsNullOrEmpty(answer.AssignedClientIdentifier));
+        if (version == MqttProtocolVersion.V500) Assert.NotEqual(answer.AssignedClientIdentifier, otherAnswer.AssignedClientIdentifier);
+    }
+
     [Fact]
     public async Task A_packet_of_quality_2_that_comes_again_after_a_crash_before_its_PUBREC_is_taken_once()
     {

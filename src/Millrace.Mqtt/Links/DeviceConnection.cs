@@ -30,6 +30,7 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
     private readonly HashSet<ushort> _left = []; // packet ids whose messages the server acknowledges; guarded by itself
     private readonly Dictionary<ushort, string> _aliases = [];
     private readonly Queue<MqttPacket> _restored = new(); // what the device had subscribed before a restart, to be told to the server first
+    private string? _assigned; // the client id of one that gave none, which version 5 tells it
     private Task? _reading;
     private long _bytes; // of payloads that are under way
     private long _shownAt;
@@ -80,6 +81,7 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
         {
             case MqttConnAckPacket { ReasonCode: MqttConnectReasonCode.Success } answer:
                 answer.ReceiveMaximum = (ushort)options.ReceiveMaximum;
+                answer.AssignedClientIdentifier ??= _assigned;
                 if (!answer.IsSessionPresent && Session is { WasTakenBefore: true } session)
                 {
                     foreach (var kept in session.Subscriptions) _restored.Enqueue(SubscribePacketOf(kept));
@@ -105,7 +107,12 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
         if (Conversation is null)
         {
             var first = await packets.ReceivePacketAsync(cancellationToken);
-            if (first is MqttConnectPacket connect) (Conversation, User) = (new Conversation(connect.ClientId ?? ""), connect.Username);
+            if (first is MqttConnectPacket connect)
+            {
+                Name(connect);
+                (Conversation, User) = (new Conversation(connect.ClientId ?? ""), connect.Username);
+            }
+
             return first;
         }
 
@@ -123,6 +130,19 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
 
             if (await GoAsync(step, cancellationToken) is { } packet) return packet;
         }
+    }
+
+    /// <summary>
+    /// Who gives no client id gets one (MQTT 5, section 3.1.3.1; 3.1.1, section 3.1.3.1, where a session that is to be kept needs one of the
+    /// client's own, and is refused by the server without).
+    /// </summary>
+    private void Name(MqttConnectPacket connect)
+    {
+        if (!string.IsNullOrEmpty(connect.ClientId)) return;
+        var isVersion5 = packets.PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500;
+        if (!isVersion5 && !connect.CleanSession) return;
+        connect.ClientId = "auto-" + (options.NewId?.Invoke() ?? Guid.CreateVersion7(options.Time.GetUtcNow()).ToString("N"));
+        if (isVersion5) _assigned = connect.ClientId;
     }
 
     /// <summary>Awaits a step's durability, acknowledges it, and returns what the server is to have of it.</summary>
