@@ -133,8 +133,8 @@ internal sealed class DeviceConnection(EmbeddedBroker broker, MqttSourceOptions 
     }
 
     /// <summary>
-    /// Who gives no client id gets one (MQTT 5, section 3.1.3.1; 3.1.1, section 3.1.3.1, where a session that is to be kept needs one of the
-    /// client's own, and is refused by the server without).
+    /// Who gives no client id gets one (MQTT 5, section 3.1.3.1; 3.1.1, section 3.1.3.1, where a session that is to be kept needs one of
+    /// the client's own, and is refused by the server without).
     /// </summary>
     private void Name(MqttConnectPacket connect)
     {
