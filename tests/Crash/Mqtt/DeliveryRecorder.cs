@@ -21,9 +21,12 @@ internal sealed class DeliveryRecorder : IDisposable
     private readonly byte[] _deliveries;
     private readonly Dictionary<ushort, int> _open = []; // the one session's ids that are not released; guarded by its own lock
 
+    private volatile TaskCompletionSource _passing = new();
+
     public DeliveryRecorder(int target, MqttPlan plan)
     {
         (_target, _plan, _deliveries) = (target, plan, new byte[plan.Count]);
+        _passing.SetResult();
         _listener.Start();
         Accepting = AcceptAsync();
     }
@@ -31,6 +34,11 @@ internal sealed class DeliveryRecorder : IDisposable
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     private Task Accepting { get; }
+
+    /// <summary>Keeps back what the broker sends, until <see cref="PassOn"/>: then it comes all at once.</summary>
+    public void KeepBack() => _passing = new TaskCompletionSource();
+
+    public void PassOn() => _passing.TrySetResult();
 
     /// <summary>How often the broker delivered a message of quality 2 as one that is to be taken.</summary>
     public int DeliveriesOf(int message) => _deliveries[message];
@@ -82,6 +90,7 @@ internal sealed class DeliveryRecorder : IDisposable
                 used += headerBytes + bodyBytes;
             }
 
+            await _passing.Task;
             await to.WriteAsync(buffer.AsMemory(0, used));
             buffer.AsSpan(used, filled - used).CopyTo(buffer);
             filled -= used;

@@ -16,7 +16,10 @@ internal sealed class MqttChild(MqttPlan plan)
     public const string Name = "mqtt-child";
 
     /// <summary>As many as may be at a broker unacknowledged, which count for its queue.</summary>
-    private const int ReceiveMaximum = 200;
+    private const int ReceiveMaximum = 400;
+
+    /// <summary>So few that what comes at once takes many commits: a kill falls between two of them.</summary>
+    private const int CommitMessagesMax = 20;
 
     private readonly BitArray _taken = new(plan.Count);
     private int _count;
@@ -53,7 +56,7 @@ internal sealed class MqttChild(MqttPlan plan)
         };
         return isEmbedded ? options : options with
         {
-            ReceiveMaximum = ReceiveMaximum,
+            ReceiveMaximum = ReceiveMaximum, CommitMessagesMax = CommitMessagesMax,
             Server = new MqttServerAddress { Host = "127.0.0.1", Port = port },
         };
     }

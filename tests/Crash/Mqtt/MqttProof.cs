@@ -14,7 +14,8 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
     /// <summary>HiveMQ keeps 1,000 messages per session and drops more; what was sent and is not in the log stays well below.</summary>
     private const int OutstandingMax = 500;
 
-    private static readonly TimeSpan StallMax = TimeSpan.FromMinutes(2), SettleMax = TimeSpan.FromSeconds(30), Linger = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StallMax = TimeSpan.FromMinutes(2), SettleMax = TimeSpan.FromSeconds(30), Linger = TimeSpan.FromSeconds(2),
+        FloodMax = TimeSpan.FromSeconds(1);
 
     private readonly Random _random = new(options.Seed);
     private readonly string _root = options.Data ?? Path.Combine(Path.GetTempPath(), $"millrace-crash-{options.Proof}-{Guid.NewGuid():N}");
@@ -50,7 +51,7 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
             Start(ledger);
             await _ready.Task.WaitAsync(StallMax, end.Token); // before, a broker keeps nothing for the platform
             var publishing = PublishAsync(port, ledger, end.Token);
-            await DisturbAsync(ledger, broker, publishing, end.Token);
+            await DisturbAsync(ledger, broker, recorder, publishing, end.Token);
             await SettleAsync(ledger, publishing, end.Token);
             var code = await _platform!.EndAsync(TimeSpan.FromSeconds(60));
             if (code != 0) throw new InvalidOperationException($"The platform was to end in good order and ended {_platform.LastWords}");
@@ -94,7 +95,8 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
     }
 
     /// <summary>Kills when so many messages are acknowledged, so that every kill meets the load; some meet a platform that is starting.</summary>
-    private async Task DisturbAsync(MqttLedger ledger, HiveMq? broker, Task publishing, CancellationToken cancellation)
+    private async Task DisturbAsync(
+        MqttLedger ledger, HiveMq? broker, DeliveryRecorder? recorder, Task publishing, CancellationToken cancellation)
     {
         var moments = Enumerable.Repeat(false, _kills).Concat(Enumerable.Repeat(true, broker is null ? 0 : options.BrokerKills)).ToArray();
         _random.Shuffle(moments);
@@ -111,6 +113,7 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
             }
 
             await Task.Delay(_random.Next(0, 100), cancellation);
+            if (_random.Next(4) != 0) await FloodAsync(ledger, recorder, cancellation);
             if (!await _platform!.KillAsync()) throw new InvalidOperationException($"The platform ended by itself {_platform.LastWords}");
             _platform.Dispose();
             Start(ledger);
@@ -120,6 +123,23 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
             _platform.Dispose();
             Start(ledger);
         }
+    }
+
+    /// <summary>
+    /// Lets messages pile up and come at once, so that a kill within milliseconds meets many under way: what is acknowledged too early, or
+    /// remembered too late, is in doubt only then, and HiveMQ delivers too slowly for that to be so by itself.
+    /// </summary>
+    private async Task FloodAsync(MqttLedger ledger, DeliveryRecorder? recorder, CancellationToken cancellation)
+    {
+        if (recorder is null) await _platform!.StopAsync();
+        else recorder.KeepBack();
+        var since = Stopwatch.GetTimestamp();
+        while (ledger.Begun - ledger.Taken < OutstandingMax && Stopwatch.GetElapsedTime(since) < FloodMax) await Task.Delay(5, cancellation);
+        if (recorder is null) await _platform!.ContinueAsync();
+        else recorder.PassOn();
+        since = Stopwatch.GetTimestamp();
+        var moment = TimeSpan.FromMicroseconds(_random.Next(0, 20_000));
+        while (Stopwatch.GetElapsedTime(since) < moment) Thread.SpinWait(20); // a timer is too coarse
     }
 
     private async Task AcknowledgedAsync(int count, MqttLedger ledger, Task publishing, CancellationToken cancellation)
