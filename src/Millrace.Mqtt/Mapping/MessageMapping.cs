@@ -158,6 +158,7 @@ internal sealed class MessageMapping
     private sealed class Message(MessageMapping mapping, string topic, ReadOnlyMemory<byte> payload) : IDisposable
     {
         private JsonDocument? _document;
+        private string[]? _levels;
 
         public ReadOnlyMemory<byte> Bytes => payload;
 
@@ -181,7 +182,7 @@ internal sealed class MessageMapping
             if (name == "topic") return Template.Value.Of(topic);
             if (name == "payload") return Template.Value.Of(Payload);
             if (!name.StartsWith("payload.", StringComparison.Ordinal))
-                return Template.Value.Of(topic.Split('/')[Array.IndexOf(mapping.Pattern.Names, name)]);
+                return Template.Value.Of((_levels ??= topic.Split('/'))[Array.IndexOf(mapping.Pattern.Names, name)]);
             var found = Payload;
             foreach (var field in name.Split('.').AsSpan(1))
             {

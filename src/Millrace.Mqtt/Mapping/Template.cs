@@ -69,15 +69,24 @@ internal sealed class Template
         return true;
     }
 
-    /// <summary>What a placeholder stands for.</summary>
-    /// <param name="Text">As text.</param>
-    /// <param name="Json">As JSON.</param>
-    internal readonly record struct Value(string Text, string Json)
+    /// <summary>What a placeholder stands for, as text and as JSON, which is made when it is asked for: most are used as text.</summary>
+    internal readonly record struct Value
     {
-        public static Value Of(string text) => new(text, $"\"{JsonEncodedText.Encode(text).Value}\"");
+        private readonly string? _json;
 
-        public static Value Of(JsonElement json) =>
-            new(json.ValueKind == JsonValueKind.String ? json.GetString()! : json.GetRawText(), json.GetRawText());
+        public Value(string text, string? json) => (Text, _json) = (text, json);
+
+        public string Text { get; }
+
+        public string Json => _json ?? $"\"{JsonEncodedText.Encode(Text).Value}\"";
+
+        public static Value Of(string text) => new(text, null);
+
+        public static Value Of(JsonElement json)
+        {
+            var raw = json.GetRawText();
+            return new Value(json.ValueKind == JsonValueKind.String ? json.GetString()! : raw, raw);
+        }
     }
 }
 

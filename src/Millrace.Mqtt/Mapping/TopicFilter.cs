@@ -10,18 +10,20 @@ internal static class TopicFilter
     public static bool Matches(string filter, string topic) =>
         (topic[0] != '$' || filter[0] == '$') && Covers(filter, topic);
 
-    /// <summary>Whether every topic that fits the narrower filter fits the wider one, too.</summary>
-    public static bool Covers(string wider, string narrower)
+    /// <summary>Whether every topic that fits the narrower filter fits the wider one, too. On the hot path: it allocates nothing.</summary>
+    public static bool Covers(ReadOnlySpan<char> wider, ReadOnlySpan<char> narrower)
     {
-        var (wide, narrow) = (wider.Split('/'), narrower.Split('/'));
-        for (var i = 0; i < wide.Length; i++)
+        var (isWideLeft, isNarrowLeft) = (true, true);
+        while (isWideLeft)
         {
-            if (wide[i] == "#") return true;
-            if (i >= narrow.Length || narrow[i] == "#") return false;
-            if (wide[i] != "+" && wide[i] != narrow[i]) return false;
+            var wide = NextLevel(ref wider, out isWideLeft);
+            if (wide is "#") return true;
+            if (!isNarrowLeft) return false;
+            var narrow = NextLevel(ref narrower, out isNarrowLeft);
+            if (narrow is "#" || (wide is not "+" && !wide.SequenceEqual(narrow))) return false;
         }
 
-        return narrow.Length == wide.Length;
+        return !isNarrowLeft;
     }
 
     /// <summary>Why a text is no filter; null when it is one.</summary>
@@ -42,6 +44,15 @@ internal static class TopicFilter
 
     /// <summary>Whether a text can be the topic of a message.</summary>
     public static bool IsTopic(string topic) => Fault(topic) is null && !topic.AsSpan().ContainsAny("+#");
+
+    private static ReadOnlySpan<char> NextLevel(ref ReadOnlySpan<char> rest, out bool isMoreLeft)
+    {
+        var end = rest.IndexOf('/');
+        isMoreLeft = end >= 0;
+        var level = isMoreLeft ? rest[..end] : rest;
+        rest = isMoreLeft ? rest[(end + 1)..] : default;
+        return level;
+    }
 }
 
 /// <summary>Topics with a name for each level that varies, such as <c>sensors/{zone}/{device}/reading</c>.</summary>
