@@ -74,6 +74,41 @@ public sealed record OperatorStatus
     }
 }
 
+/// <summary>An operator over the partitions of a stage that run in this process.</summary>
+/// <param name="Partitions">It on each of them, with the partition's number; at least one.</param>
+public sealed record OperatorTotals(IReadOnlyList<(int Partition, OperatorStatus Operator)> Partitions)
+{
+    private readonly (int Partition, OperatorStatus Operator) _slowest = SlowestOf(Partitions);
+
+    /// <summary>The operator as <see cref="StreamTopology.Describe"/> writes it.</summary>
+    public string Name => _slowest.Operator.Name;
+
+    /// <summary>
+    /// It where its watermark is the least. A partition that has had no record, or is idle, holds nobody back: it is passed over while
+    /// another one is there.
+    /// </summary>
+    public OperatorStatus Slowest => _slowest.Operator;
+
+    /// <summary>The number of that partition.</summary>
+    public int SlowestPartition => _slowest.Partition;
+
+    /// <summary>How many partitions have had a record and are not idle.</summary>
+    public int Awake => Partitions.Count(one => IsAwake(one.Operator));
+
+    /// <summary>A number of it, over the partitions.</summary>
+    /// <param name="number">Which one.</param>
+    public long Sum(Func<OperatorStatus, long> number) => Partitions.Sum(one => number(one.Operator));
+
+    private static (int Partition, OperatorStatus Operator) SlowestOf(IReadOnlyList<(int Partition, OperatorStatus Operator)> partitions)
+    {
+        var awake = partitions.Where(one => IsAwake(one.Operator)).ToList();
+        return (awake.Count > 0 ? awake : partitions).MinBy(one => one.Operator.Watermark);
+    }
+
+    private static bool IsAwake(OperatorStatus one) =>
+        one.Watermark != long.MinValue && (one.Channels.Count == 0 || one.Channels.Any(channel => !channel.IsIdle));
+}
+
 /// <summary>A stage on one partition.</summary>
 /// <param name="Partition">The partition's number.</param>
 /// <param name="Operators">Its operators as of the last call, in the order of the topology.</param>
@@ -93,6 +128,13 @@ public sealed record StageStatus
 
     /// <summary>The partitions that run in this process, in order.</summary>
     public required IReadOnlyList<StagePartitionStatus> Partitions { get; init; }
+
+    /// <summary>Its operators over those partitions, in the order of the topology; none while no partition runs here.</summary>
+    public IReadOnlyList<OperatorTotals> Operators =>
+    [
+        .. Partitions.SelectMany(partition => partition.Operators.Select(one => (partition.Partition, Operator: one)))
+            .GroupBy(pair => pair.Operator.Name, StringComparer.Ordinal).Select(group => new OperatorTotals([.. group])),
+    ];
 }
 
 /// <summary>A topology that runs: the answer to "why is there no output?".</summary>
@@ -117,9 +159,7 @@ public sealed record TopologyStatus
             text.Append(CultureInfo.InvariantCulture,
                 $"  stage {stage.Name} reads {string.Join(", ", stage.Topics)}; {stage.Partitions.Count} partitions run here\n");
             foreach (var table in stage.Tables) StatusView.Write(text, table);
-            foreach (var group in stage.Partitions.SelectMany(
-                partition => partition.Operators.Select(one => (partition.Partition, Operator: one))).GroupBy(pair => pair.Operator.Name))
-                StatusView.Write(text, [.. group]);
+            foreach (var one in stage.Operators) StatusView.Write(text, one);
         }
 
         return text.ToString();

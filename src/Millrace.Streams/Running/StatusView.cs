@@ -13,33 +13,35 @@ internal static class StatusView
         [.. instance.Operators.OrderBy(one => one.Node.Id).Select(one => Of(one.Node, one.Operator))];
 
     /// <summary>One operator, over partitions.</summary>
-    public static void Write(StringBuilder text, IReadOnlyList<(int Partition, OperatorStatus Operator)> seen)
+    public static void Write(StringBuilder text, OperatorTotals totals)
     {
-        // A partition that has had no record, or is idle, holds nobody back: it is passed over while another one is there.
-        var awake = seen.Where(pair => IsAwake(pair.Operator)).ToList();
-        var (behind, one) = (awake.Count > 0 ? awake : seen).MinBy(pair => pair.Operator.Watermark);
+        var (slowest, count) = (totals.Slowest, totals.Partitions.Count);
         text.Append(CultureInfo.InvariantCulture,
-            $"    {one.Name}: {seen.Sum(pair => pair.Operator.RecordsIn)} in, {seen.Sum(pair => pair.Operator.RecordsOut)} out");
-        Count(text, "late", seen.Sum(pair => pair.Operator.RecordsLate));
-        Count(text, "without a key", seen.Sum(pair => pair.Operator.RecordsKeyless));
-        Count(text, "in no window", seen.Sum(pair => pair.Operator.RecordsInNoWindow));
-        Count(text, "lookups tried again", seen.Sum(pair => pair.Operator.LookupsRetried));
-        var entries = seen.Sum(pair => (long)pair.Operator.StateEntries);
-        var bytes = seen.Sum(pair => pair.Operator.StateBytes);
-        if (entries > 0)
-            text.Append(CultureInfo.InvariantCulture, $", {entries} entries of state (about {bytes} bytes)");
-        text.Append('\n');
-        text.Append(CultureInfo.InvariantCulture, $"      watermark {Time(one.Watermark)}");
-        var others = awake.Count > 0 ? seen.Count - awake.Count : 0;
-        if (seen.Count > 1) text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {behind}");
-        if (seen.Count > 1) text.Append(others > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {others} are idle)") : ")");
-        if (one.Channels.Count > 1 && one.HeldBackBy is { } holding)
+            $"    {totals.Name}: {totals.Sum(one => one.RecordsIn)} in, {totals.Sum(one => one.RecordsOut)} out");
+        Count(text, "late", totals.Sum(one => one.RecordsLate));
+        Count(text, "without a key", totals.Sum(one => one.RecordsKeyless));
+        Count(text, "in no window", totals.Sum(one => one.RecordsInNoWindow));
+        Count(text, "lookups tried again", totals.Sum(one => one.LookupsRetried));
+        if (totals.Sum(one => one.StateEntries) is > 0 and var entries)
+        {
+            text.Append(CultureInfo.InvariantCulture,
+                $", {entries} entries of state (about {totals.Sum(one => one.StateBytes)} bytes)");
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"\n      watermark {Time(slowest.Watermark)}");
+        if (count > 1)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {totals.SlowestPartition}");
+            if (totals.Awake is > 0 and var awake && awake < count) text.Append(CultureInfo.InvariantCulture, $"; {count - awake} are idle");
+            text.Append(')');
+        }
+
+        if (slowest.Channels.Count > 1 && slowest.HeldBackBy is { } holding)
             text.Append(CultureInfo.InvariantCulture, $", held back by {holding.Name}");
-        var idle = one.Channels.Count(channel => channel.IsIdle);
-        if (idle > 0) text.Append(CultureInfo.InvariantCulture, $", {idle} of {one.Channels.Count} channels idle");
-        if (seen.Count(pair => pair.Operator.IsHeld) is > 0 and var held)
-            text.Append(CultureInfo.InvariantCulture, $", {held} partitions held as they run ahead");
-        var waits = seen.Min(pair => pair.Operator.WaitsFor);
+        var idle = slowest.Channels.Count(channel => channel.IsIdle);
+        if (idle > 0) text.Append(CultureInfo.InvariantCulture, $", {idle} of {slowest.Channels.Count} channels idle");
+        Count(text, "partitions held as they run ahead", totals.Sum(one => one.IsHeld ? 1 : 0));
+        var waits = totals.Partitions.Min(one => one.Operator.WaitsFor);
         if (waits != long.MaxValue) text.Append(CultureInfo.InvariantCulture, $"; waits for {Time(waits)}");
         text.Append('\n');
     }
@@ -69,9 +71,6 @@ internal static class StatusView
         WaitsFor = one.WaitsFor,
         Channels = one.ShowChannels(),
     };
-
-    private static bool IsAwake(OperatorStatus one) =>
-        one.Watermark != long.MinValue && (one.Channels.Count == 0 || one.Channels.Any(channel => !channel.IsIdle));
 
     private static void Count(StringBuilder text, string what, long count)
     {

@@ -18,42 +18,30 @@ internal static class Explanation
                 Name = stage.Name,
                 Topics = stage.Topics,
                 Partitions = stage.Partitions.Count,
-                Operators =
-                [
-                    .. stage.Partitions.SelectMany(partition => partition.Operators.Select(one => (partition.Partition, Operator: one)))
-                        .GroupBy(pair => pair.Operator.Name, StringComparer.Ordinal).Select(group => Of(group.Key, [.. group])),
-                ],
+                Operators = [.. stage.Operators.Select(Of)],
             }),
         ],
     };
 
-    private static OperatorAnswer Of(string name, (int Partition, OperatorStatus Operator)[] parts)
+    private static OperatorAnswer Of(OperatorTotals totals)
     {
-        (int Partition, OperatorStatus Operator)? least = null;
-        foreach (var part in parts)
-        {
-            // A partition that never had a record, or whose only channel is idle, holds nobody back.
-            if (part.Operator.Watermark == long.MinValue || part.Operator.Channels is [{ IsIdle: true }]) continue;
-            if (least is null || part.Operator.Watermark < least.Value.Operator.Watermark) least = part;
-        }
-
+        var slowest = totals.Slowest;
+        var isWaitedFor = totals.Awake > 0;
         return new OperatorAnswer
         {
-            Name = name,
-            RecordsIn = parts.Sum(part => part.Operator.RecordsIn),
-            RecordsOut = parts.Sum(part => part.Operator.RecordsOut),
-            RecordsLate = parts.Sum(part => part.Operator.RecordsLate),
-            RecordsKeyless = parts.Sum(part => part.Operator.RecordsKeyless),
-            StateEntries = parts.Sum(part => (long)part.Operator.StateEntries),
-            StateBytes = parts.Sum(part => part.Operator.StateBytes),
-            Watermark = least is { } one ? EventClock.Time(one.Operator.Watermark) : null,
-            HeldBackBy = least is { } slow
-                ? string.Create(CultureInfo.InvariantCulture, $"partition {slow.Partition}")
-                    + (slow.Operator.HeldBackBy is { } channel && slow.Operator.Channels.Count > 1 ? $", {channel.Name}" : "")
+            Name = totals.Name,
+            RecordsIn = totals.Sum(one => one.RecordsIn),
+            RecordsOut = totals.Sum(one => one.RecordsOut),
+            RecordsLate = totals.Sum(one => one.RecordsLate),
+            RecordsKeyless = totals.Sum(one => one.RecordsKeyless),
+            StateEntries = totals.Sum(one => one.StateEntries),
+            StateBytes = totals.Sum(one => one.StateBytes),
+            Watermark = isWaitedFor ? EventClock.Time(slowest.Watermark) : null,
+            HeldBackBy = isWaitedFor
+                ? string.Create(CultureInfo.InvariantCulture, $"partition {totals.SlowestPartition}")
+                    + (slowest.Channels.Count > 1 && slowest.HeldBackBy is { } channel ? $", {channel.Name}" : "")
                 : null,
-            WaitsFor = least is { } waiting && waiting.Operator.WaitsFor != long.MaxValue
-                ? EventClock.Time(waiting.Operator.WaitsFor)
-                : null,
+            WaitsFor = isWaitedFor && slowest.WaitsFor != long.MaxValue ? EventClock.Time(slowest.WaitsFor) : null,
         };
     }
 }

@@ -94,11 +94,11 @@ internal sealed class StatsSource(
         };
     }
 
-    /// <summary>The least of the readings' partitions that have had one and are not idle; of all that had one, when all are.</summary>
+    /// <summary>The least of the readings' partitions that have had one and are not idle; null when there is none.</summary>
     private DateTimeOffset? Watermark()
     {
-        var sources = Explanation.Of(streams.Explain()).Stages.SelectMany(stage => stage.Operators)
+        var source = streams.Explain().Stages.SelectMany(stage => stage.Operators)
             .FirstOrDefault(one => one.Name.Contains(ReadingTopics.Raw, StringComparison.Ordinal));
-        return sources?.Watermark;
+        return source is { Awake: > 0 } ? EventClock.Time(source.Slowest.Watermark) : null;
     }
 }
