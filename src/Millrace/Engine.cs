@@ -201,11 +201,11 @@ public sealed class PartitionFollower(TopicPartition source, long from, Action<F
         }
     }
 
-    /// <summary>Reads until it is cancelled or fails; then all who wait fail with it, too.</summary>
+    /// <summary>Reads until it is cancelled, the engine stops, or something fails; then all who wait fail with it, too.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public async Task RunAsync(Engine engine, CancellationToken cancellation)
+    /// <returns>What failed; null when it was cancelled or the engine stopped.</returns>
+    public async Task<Exception?> RunAsync(Engine engine, CancellationToken cancellation)
     {
         try
         {
@@ -217,12 +217,16 @@ public sealed class PartitionFollower(TopicPartition source, long from, Action<F
                 Advance(reader.Offset);
             }
         }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            End(new MillraceException(FailureCodes.Stopped, $"{source} is not read any more."));
+            return null;
+        }
         catch (Exception failure)
         {
-            End(failure is OperationCanceledException
-                ? new MillraceException(FailureCodes.Stopped, $"{source} is not read any more.")
-                : failure);
-            throw;
+            // The edge of the reading: whoever owns it decides what its end means.
+            End(failure);
+            return failure is MillraceException { Code: FailureCodes.Stopped } ? null : failure;
         }
     }
 

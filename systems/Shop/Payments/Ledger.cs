@@ -154,22 +154,11 @@ internal sealed partial class Ledger(LedgerOptions options, TimeProvider time, I
 
     private async Task FollowAsync()
     {
-        try
-        {
-            await Follower.RunAsync(Engine, _stopping.Token);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-        }
-        catch (MillraceException stopped) when (stopped.Code == FailureCodes.Stopped)
-        {
-        }
-        catch (Exception failure)
-        {
-            // The edge of the loop: who enters something fails from here on, and the process is not ready any more.
-            Failure = $"{Books}: {failure.Message}";
-            Stopped(logger, Books, failure);
-        }
+        if (await Follower.RunAsync(Engine, _stopping.Token) is not { } failure) return;
+
+        // Who enters something fails from here on, and the process is not ready any more.
+        Failure = $"{Books}: {failure.Message}";
+        Stopped(logger, Books, failure);
     }
 
     private void Take(FetchedRecords records)

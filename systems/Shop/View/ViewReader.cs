@@ -80,22 +80,11 @@ internal sealed partial class ViewReader(
 
     private async Task FollowAsync(PartitionFollower follower)
     {
-        try
-        {
-            await follower.RunAsync(engine(), _stopping.Token);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-        }
-        catch (MillraceException stopped) when (stopped.Code == FailureCodes.Stopped)
-        {
-        }
-        catch (Exception failure)
-        {
-            // The edge of the loop: the shop goes on, but is not ready any more, since its answers would be old.
-            Failure = $"{follower.Source}: {failure.Message}";
-            Stopped(logger, follower.Source, failure);
-        }
+        if (await follower.RunAsync(engine(), _stopping.Token) is not { } failure) return;
+
+        // The shop goes on, but is not ready any more, since its answers would be old.
+        Failure = $"{follower.Source}: {failure.Message}";
+        Stopped(logger, follower.Source, failure);
     }
 
     private void Take(FetchedRecords records)
