@@ -60,9 +60,11 @@ internal static class Topology
     {
         var rejected = new OutputTag<ReadingRejected>("rejected");
         var late = new OutputTag<SensorReading>("late");
+        var readings = new ReadingCodec(ReadingTypes.Validated, keepsEnvelope: true);
+        var readingsOut = new OutputOptions<SensorReading> { Key = reading => reading.DeviceId, Codec = readings };
         var raw = topology.From(ReadingTopics.Raw, new SourceOptions<SensorReading>
         {
-            Codec = new ReadingCodec(ReadingTypes.Validated, keepsEnvelope: true),
+            Codec = readings,
             OutOfOrderness = OutOfOrderness,
 
             // A clock that is wrong must not carry the watermark with it: such a reading has the time of the clock, and is rejected.
@@ -76,7 +78,7 @@ internal static class Topology
             .KeyBy(reading => reading.DeviceId)
             .Process(() => new ValidateReadings(bounds, rejected), sides => sides.Add(rejected))
             .Named("rules");
-        validated.To(ReadingTopics.Validated, Readings(ReadingTypes.Validated));
+        validated.To(ReadingTopics.Validated, readingsOut);
         topology.SideOutput(rejected).To(ReadingTopics.Rejected, EventsOf<ReadingRejected>(events, one => one.DeviceId));
 
         // validated -> minutes -> with what is known of the device -> sensors.enriched, and what came too late -> sensors.late
@@ -93,7 +95,7 @@ internal static class Topology
                 MinuteAverage.Of, StateCodecs.Json(EventJson.Default.DeviceDescribed))
             .Named("enrichment")
             .To(AverageTopics.Enriched, EventsOf<MinuteAverage>(events, one => one.DeviceId));
-        topology.SideOutput(late).To(ReadingTopics.Late, Readings(ReadingTypes.Validated));
+        topology.SideOutput(late).To(ReadingTopics.Late, readingsOut);
 
         // validated, descriptions and acknowledgements -> the watch of each device -> alerts.triggered
         validated.Select(reading => (object)reading)
@@ -112,11 +114,6 @@ internal static class Topology
         {
             Codec = RecordCodecs.Events<T>(events), IdleAfter = TableIdleAfter,
         });
-
-    private static OutputOptions<SensorReading> Readings(string type) => new()
-    {
-        Key = reading => reading.DeviceId, Codec = new ReadingCodec(type),
-    };
 
     private static OutputOptions<T> EventsOf<T>(EventRegistry events, Func<T, string> key)
         where T : class => new() { Key = key, Codec = RecordCodecs.Events<T>(events, Source) };

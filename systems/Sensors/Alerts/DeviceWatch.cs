@@ -1,10 +1,9 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Millrace.Streams;
 using Sensors.Devices;
+using Sensors.Readings;
 
 namespace Sensors.Alerts;
 
@@ -121,37 +120,35 @@ internal sealed class Baseline
 internal static class WatchCodec
 {
     private const int NumbersBytes = 19 * 8;
-    private const int TextBytesMax = 1 + (Readings.SensorLimits.NameLengthMax * 3);
 
     public static StateCodec<DeviceWatch> Codec { get; } = new(1, Write, Read);
 
     /// <summary>Writes what is remembered.</summary>
     public static void Write(DeviceWatch watch, IBufferWriter<byte> output)
     {
-        var bytes = output.GetSpan(NumbersBytes + (2 * TextBytesMax));
-        var at = 0;
-        Put(bytes, ref at, watch.LastTime);
-        Put(bytes, ref at, watch.LastArrival);
-        Put(bytes, ref at, watch.LastValue);
-        Put(bytes, ref at, watch.Count);
-        Put(bytes, ref at, watch.Interval);
-        Put(bytes, ref at, watch.LongestGap);
-        Put(bytes, ref at, watch.OlderTime);
-        Put(bytes, ref at, watch.OlderValue);
-        Put(bytes, ref at, watch.NewerTime);
-        Put(bytes, ref at, watch.NewerValue);
-        Put(bytes, ref at, watch.SilenceDue);
+        var bytes = new StateBytesWriter(output, NumbersBytes + (2 * StateBytesWriter.TextBytesMax));
+        bytes.Put(watch.LastTime);
+        bytes.Put(watch.LastArrival);
+        bytes.Put(watch.LastValue);
+        bytes.Put(watch.Count);
+        bytes.Put(watch.Interval);
+        bytes.Put(watch.LongestGap);
+        bytes.Put(watch.OlderTime);
+        bytes.Put(watch.OlderValue);
+        bytes.Put(watch.NewerTime);
+        bytes.Put(watch.NewerValue);
+        bytes.Put(watch.SilenceDue);
         foreach (var baseline in watch.Baselines)
         {
-            Put(bytes, ref at, baseline.Mean);
-            Put(bytes, ref at, baseline.Variance);
-            Put(bytes, ref at, baseline.Recent);
-            Put(bytes, ref at, baseline.Since);
+            bytes.Put(baseline.Mean);
+            bytes.Put(baseline.Variance);
+            bytes.Put(baseline.Recent);
+            bytes.Put(baseline.Since);
         }
 
-        Put(bytes, ref at, watch.SensorType);
-        Put(bytes, ref at, watch.Zone);
-        output.Advance(at);
+        bytes.Put(watch.SensorType);
+        bytes.Put(watch.Zone);
+        bytes.Close();
         if (watch.Described is null && Array.TrueForAll(watch.Open, alert => alert is null)) return;
         using var json = new Utf8JsonWriter(output);
         JsonSerializer.Serialize(json, new WatchRest { Described = watch.Described, Open = watch.Open }, WatchJson.Default.WatchRest);
@@ -160,74 +157,36 @@ internal static class WatchCodec
     /// <summary>Reads what was written.</summary>
     public static DeviceWatch Read(ReadOnlySpan<byte> bytes)
     {
-        var at = 0;
+        var reader = new StateBytesReader(bytes);
         var watch = new DeviceWatch
         {
-            LastTime = Whole(bytes, ref at),
-            LastArrival = Whole(bytes, ref at),
-            LastValue = Real(bytes, ref at),
-            Count = Whole(bytes, ref at),
-            Interval = Real(bytes, ref at),
-            LongestGap = Whole(bytes, ref at),
-            OlderTime = Whole(bytes, ref at),
-            OlderValue = Real(bytes, ref at),
-            NewerTime = Whole(bytes, ref at),
-            NewerValue = Real(bytes, ref at),
-            SilenceDue = Whole(bytes, ref at),
+            LastTime = reader.Whole(),
+            LastArrival = reader.Whole(),
+            LastValue = reader.Real(),
+            Count = reader.Whole(),
+            Interval = reader.Real(),
+            LongestGap = reader.Whole(),
+            OlderTime = reader.Whole(),
+            OlderValue = reader.Real(),
+            NewerTime = reader.Whole(),
+            NewerValue = reader.Real(),
+            SilenceDue = reader.Whole(),
         };
         foreach (var baseline in watch.Baselines)
         {
-            baseline.Mean = Real(bytes, ref at);
-            baseline.Variance = Real(bytes, ref at);
-            baseline.Recent = Real(bytes, ref at);
-            baseline.Since = Whole(bytes, ref at);
+            baseline.Mean = reader.Real();
+            baseline.Variance = reader.Real();
+            baseline.Recent = reader.Real();
+            baseline.Since = reader.Whole();
         }
 
-        watch.SensorType = Text(bytes, ref at);
-        watch.Zone = Text(bytes, ref at);
-        if (at == bytes.Length) return watch;
-        var rest = JsonSerializer.Deserialize(bytes[at..], WatchJson.Default.WatchRest)!;
+        watch.SensorType = reader.Text();
+        watch.Zone = reader.Text();
+        if (reader.Rest.IsEmpty) return watch;
+        var rest = JsonSerializer.Deserialize(reader.Rest, WatchJson.Default.WatchRest)!;
         watch.Described = rest.Described;
         rest.Open.CopyTo(watch.Open, 0);
         return watch;
-    }
-
-    private static void Put(Span<byte> bytes, ref int at, long value)
-    {
-        BinaryPrimitives.WriteInt64BigEndian(bytes[at..], value);
-        at += 8;
-    }
-
-    private static void Put(Span<byte> bytes, ref int at, double value)
-    {
-        BinaryPrimitives.WriteDoubleBigEndian(bytes[at..], value);
-        at += 8;
-    }
-
-    private static void Put(Span<byte> bytes, ref int at, string text)
-    {
-        var length = Encoding.UTF8.GetBytes(text, bytes[(at + 1)..]);
-        bytes[at] = checked((byte)length);
-        at += 1 + length;
-    }
-
-    private static long Whole(ReadOnlySpan<byte> bytes, ref int at)
-    {
-        at += 8;
-        return BinaryPrimitives.ReadInt64BigEndian(bytes[(at - 8)..]);
-    }
-
-    private static double Real(ReadOnlySpan<byte> bytes, ref int at)
-    {
-        at += 8;
-        return BinaryPrimitives.ReadDoubleBigEndian(bytes[(at - 8)..]);
-    }
-
-    private static string Text(ReadOnlySpan<byte> bytes, ref int at)
-    {
-        var length = bytes[at];
-        at += 1 + length;
-        return Encoding.UTF8.GetString(bytes.Slice(at - length, length));
     }
 }
 

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Text;
 using Millrace.Streams;
 using Sensors.Readings;
 
@@ -9,7 +7,7 @@ namespace Sensors.Averages;
 /// <summary>The readings of a device and a minute so far. Changed in place by the aggregate that owns it.</summary>
 internal sealed class MinuteOfReadings
 {
-    private const int FixedBytes = 48;
+    private const int NumbersBytes = 6 * 8;
 
     public long Count { get; set; }
 
@@ -36,49 +34,34 @@ internal sealed class MinuteOfReadings
 
     private static void Write(MinuteOfReadings minute, IBufferWriter<byte> output)
     {
-        var bytes = output.GetSpan(FixedBytes + (3 * (1 + (SensorLimits.NameLengthMax * 3))));
-        BinaryPrimitives.WriteInt64BigEndian(bytes, minute.Count);
-        BinaryPrimitives.WriteDoubleBigEndian(bytes[8..], minute.Min);
-        BinaryPrimitives.WriteDoubleBigEndian(bytes[16..], minute.Max);
-        BinaryPrimitives.WriteDoubleBigEndian(bytes[24..], minute.Sum);
-        BinaryPrimitives.WriteDoubleBigEndian(bytes[32..], minute.Last);
-        BinaryPrimitives.WriteInt64BigEndian(bytes[40..], minute.LastTime);
-        var at = FixedBytes;
-        WriteText(bytes, ref at, minute.SensorType);
-        WriteText(bytes, ref at, minute.Unit);
-        WriteText(bytes, ref at, minute.Zone);
-        output.Advance(at);
+        var bytes = new StateBytesWriter(output, NumbersBytes + (3 * StateBytesWriter.TextBytesMax));
+        bytes.Put(minute.Count);
+        bytes.Put(minute.Min);
+        bytes.Put(minute.Max);
+        bytes.Put(minute.Sum);
+        bytes.Put(minute.Last);
+        bytes.Put(minute.LastTime);
+        bytes.Put(minute.SensorType);
+        bytes.Put(minute.Unit);
+        bytes.Put(minute.Zone);
+        bytes.Close();
     }
 
     private static MinuteOfReadings Read(ReadOnlySpan<byte> bytes)
     {
-        var at = FixedBytes;
+        var reader = new StateBytesReader(bytes);
         return new MinuteOfReadings
         {
-            Count = BinaryPrimitives.ReadInt64BigEndian(bytes),
-            Min = BinaryPrimitives.ReadDoubleBigEndian(bytes[8..]),
-            Max = BinaryPrimitives.ReadDoubleBigEndian(bytes[16..]),
-            Sum = BinaryPrimitives.ReadDoubleBigEndian(bytes[24..]),
-            Last = BinaryPrimitives.ReadDoubleBigEndian(bytes[32..]),
-            LastTime = BinaryPrimitives.ReadInt64BigEndian(bytes[40..]),
-            SensorType = ReadText(bytes, ref at),
-            Unit = ReadText(bytes, ref at),
-            Zone = ReadText(bytes, ref at),
+            Count = reader.Whole(),
+            Min = reader.Real(),
+            Max = reader.Real(),
+            Sum = reader.Real(),
+            Last = reader.Real(),
+            LastTime = reader.Whole(),
+            SensorType = reader.Text(),
+            Unit = reader.Text(),
+            Zone = reader.Text(),
         };
-    }
-
-    private static void WriteText(Span<byte> bytes, ref int at, string text)
-    {
-        var length = Encoding.UTF8.GetBytes(text, bytes[(at + 1)..]);
-        bytes[at] = checked((byte)length);
-        at += 1 + length;
-    }
-
-    private static string ReadText(ReadOnlySpan<byte> bytes, ref int at)
-    {
-        var text = Encoding.UTF8.GetString(bytes.Slice(at + 1, bytes[at]));
-        at += 1 + bytes[at];
-        return text;
     }
 }
 

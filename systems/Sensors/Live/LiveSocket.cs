@@ -87,15 +87,15 @@ internal sealed class LiveSocket(SensorsView view, StatsSource stats, TimeProvid
         var latest = await stats.ReadAsync(cancellation);
         WriteSnapshot(output, latest);
         await SendAsync(socket, output, WebSocketMessageType.Text, cancellation);
-        var nextStats = time.GetTimestamp();
+        var statsAt = time.GetTimestamp();
         while (true)
         {
             await Task.Delay(Pause, time, cancellation);
             var since = told;
             told = view.Change;
             if (told != since) await SendChangesAsync(socket, output, since, cancellation);
-            if (time.GetElapsedTime(nextStats) < StatsPause) continue;
-            nextStats = time.GetTimestamp();
+            if (time.GetElapsedTime(statsAt) < StatsPause) continue;
+            statsAt = time.GetTimestamp();
             var numbers = await stats.ReadAsync(cancellation);
             if (ReferenceEquals(numbers, latest)) continue;
             latest = numbers;
