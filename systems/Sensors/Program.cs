@@ -19,8 +19,10 @@ internal static class Program
     /// <summary>The platform, ready to start.</summary>
     public static WebApplication Build(SensorsOptions options, SensorsConsole console)
     {
-        var builder = SensorsRun.CreateBuilder(options);
+        Directory.CreateDirectory(options.DataDirectory);
+        var builder = SystemRun.CreateBuilder(options.Urls, SensorsRun.BodyBytesMax, SensorsRun.Farewell, PlainJson.Api);
         var services = builder.Services;
+        services.AddOpenApi();
         var events = Topology.Events();
         services.AddSingleton(options);
         services.AddSingleton(console);
@@ -59,7 +61,8 @@ internal static class Program
         services.AddHostedService(provider => provider.GetRequiredService<SimulationHost>());
 
         var app = builder.Build();
-        app.UseProblemDetails();
+        app.UseProblemDetails("The platform");
+        app.MapHealth("Platform", "Whether everything runs", provider => provider.GetRequiredService<Readiness>().Look());
         app.UseWebSockets();
         app.UseDefaultFiles();
         app.UseStaticFiles();

@@ -34,8 +34,6 @@ internal sealed partial class EventJson : JsonSerializerContext;
 [JsonSerializable(typeof(AcknowledgeRequest))]
 [JsonSerializable(typeof(SensorsStats))]
 [JsonSerializable(typeof(IReadOnlyList<TopologyAnswer>))]
-[JsonSerializable(typeof(HealthAnswer))]
-[JsonSerializable(typeof(ProblemAnswer))]
 [JsonSerializable(typeof(RunReport))]
 internal sealed partial class ApiJson : JsonSerializerContext;
 

@@ -17,8 +17,9 @@ internal static class Program
     /// <summary>The shop, or the services of it that the options name, ready to start.</summary>
     public static WebApplication Build(ShopOptions options, ShopConsole console)
     {
-        var builder = ShopRun.CreateBuilder(options);
+        var builder = SystemRun.CreateBuilder(options.Urls, ShopRun.BodyBytesMax, ShopRun.Farewell, PlainJson.Api);
         var services = builder.Services;
+        services.AddApiDescription();
         services.AddSingleton(options);
         services.AddSingleton(console);
         services.AddSingleton(TimeProvider.System);
@@ -46,8 +47,9 @@ internal static class Program
         services.AddReadiness();
 
         var app = builder.Build();
-        app.UseProblemDetails();
-        app.MapHealth();
+        app.UseProblemDetails("The shop");
+        app.MapHealth(
+            "Shop", "Whether the view has caught up and the services run", provider => provider.GetRequiredService<Readiness>().Look());
         if (!options.Runs(ShopServices.Orders)) return app;
         app.UseOpeningHours();
         app.UseDefaultFiles();

@@ -46,11 +46,9 @@ internal sealed partial class ShopJson : JsonSerializerContext;
 [JsonSerializable(typeof(StockView))]
 [JsonSerializable(typeof(StockPage))]
 [JsonSerializable(typeof(ShopStats))]
-[JsonSerializable(typeof(HealthAnswer))]
 [JsonSerializable(typeof(LiveSnapshot))]
 [JsonSerializable(typeof(LiveTimelineEntry))]
 [JsonSerializable(typeof(LiveMail))]
-[JsonSerializable(typeof(ProblemAnswer))]
 internal sealed partial class ApiJson : JsonSerializerContext;
 
 /// <summary>

@@ -275,7 +275,12 @@ await check('An open alert is acknowledged with a name and a note', async () => 
       return false;
     }
     const chosen = page.locator(`.alert[data-id="${id}"]`);
-    await chosen.locator('button').click();
+    // It may clear before the click, too: then there is no button any more.
+    if (!await chosen.locator('button').click({ timeout: 2_000 }).then(() => true, () => false)) {
+      const state = await chosen.getAttribute('data-state', { timeout: 2_000 }).catch(() => 'gone');
+      expect(state !== 'OPEN', `an open alert cannot be clicked: ${id}`);
+      return false;
+    }
     await page.fill('#acknowledge-by', '');
     await page.locator('#acknowledge [type=submit]').click();
     await page.locator('#acknowledge-by[aria-invalid]').waitFor();

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Millrace;
-using Sensors.Api;
 using Sensors.Readings;
 using Sensors.Simulation;
 using Sensors.View;
@@ -87,7 +86,7 @@ internal sealed class RunningPlatform : IAsyncDisposable
     public static async Task<ProblemAnswer> ProblemAsync(HttpResponseMessage answer)
     {
         Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
-        return (await answer.Content.ReadFromJsonAsync(PlainJson.Api.ProblemAnswer, Patience))!;
+        return (await answer.Content.ReadFromJsonAsync<ProblemAnswer>(Patience))!;
     }
 
     public static StringContent Json(string json) => new(json, System.Text.Encoding.UTF8, "application/json");

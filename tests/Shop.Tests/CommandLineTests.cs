@@ -45,7 +45,7 @@ public sealed class CommandLineTests
 
         var code = await ShopRun.RunAsync(line.Split(' '), new ShopConsole(output, output, isTerminal: false));
 
-        Assert.Equal(ShopRun.WrongCommandLine, code);
+        Assert.Equal(SystemRun.WrongCommandLine, code);
         Assert.StartsWith(message, output.ToString(), StringComparison.Ordinal);
         Assert.Single(output.ToString().TrimEnd().Split('\n'));
     }
@@ -55,7 +55,7 @@ public sealed class CommandLineTests
     {
         var output = new StringWriter();
 
-        Assert.Equal(ShopRun.Done, await ShopRun.RunAsync(["--help"], new ShopConsole(output, output, isTerminal: false)));
+        Assert.Equal(SystemRun.Done, await ShopRun.RunAsync(["--help"], new ShopConsole(output, output, isTerminal: false)));
         Assert.All(
             ["--urls", "--data", "--rate", "--payment-failure-rate", "--orders", "--initial-stock", "--exit-when-done"],
             option => Assert.Contains(option, output.ToString(), StringComparison.Ordinal));
@@ -75,7 +75,7 @@ public sealed class CommandLineTests
             ["--data", other.Path, "--rate", "0", "--urls", shop.Http.BaseAddress!.ToString()], new ShopConsole(
                 second, second, isTerminal: false));
 
-        Assert.Equal((ShopRun.DataInUse, ShopRun.PortInUse), (inUse, portInUse));
+        Assert.Equal((SystemRun.DataInUse, SystemRun.PortInUse), (inUse, portInUse));
         Assert.Contains(folder.Path, Assert.Single(first.ToString().TrimEnd().Split('\n')), StringComparison.Ordinal);
         Assert.Contains(shop.Http.BaseAddress.Authority, Assert.Single(second.ToString().TrimEnd().Split('\n')), StringComparison.Ordinal);
     }

@@ -32,7 +32,7 @@ internal static class StatusView
         if (count > 1)
         {
             text.Append(CultureInfo.InvariantCulture, $" (the least, of partition {totals.SlowestPartition}");
-            if (totals.Awake is > 0 and var awake && awake < count) text.Append(CultureInfo.InvariantCulture, $"; {count - awake} are idle");
+            if (totals.Awake is > 0 and var awake && awake < count) text.Append(CultureInfo.InvariantCulture, $"; {count - awake} idle");
             text.Append(')');
         }
 

@@ -24,19 +24,19 @@ internal sealed class TakeOnAlert(Func<Engine> engine, EventPublisher publisher,
     private const int NoteLengthMax = 500;
 
     /// <summary>What is wrong with a request; empty when nothing is.</summary>
-    public static Dictionary<string, string[]> Check(AcknowledgeRequest request)
+    public static FieldErrors Check(AcknowledgeRequest request)
     {
-        var errors = new Dictionary<string, string[]>();
-        if (string.IsNullOrWhiteSpace(request.By)) errors.Say("by", "must not be empty: it says who takes the alert on");
+        var errors = new FieldErrors();
+        if (string.IsNullOrWhiteSpace(request.By)) errors.Add("by", "must not be empty: it says who takes the alert on");
         else if (request.By.Length > Readings.SensorLimits.NameLengthMax || request.By.Any(char.IsControl))
         {
-            errors.Say(
+            errors.Add(
                 "by",
-                $"is '{Problems.Show(request.By)}'; at most {Readings.SensorLimits.NameLengthMax} characters on one line are possible");
+                $"is '{FieldErrors.Show(request.By)}'; at most {Readings.SensorLimits.NameLengthMax} characters on one line are possible");
         }
 
         if (request.Note?.Length > NoteLengthMax)
-            errors.Say("note", $"has {request.Note.Length} characters; at most {NoteLengthMax} are possible");
+            errors.Add("note", $"has {request.Note.Length} characters; at most {NoteLengthMax} are possible");
         return errors;
     }
 

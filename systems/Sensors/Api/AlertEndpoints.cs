@@ -34,12 +34,11 @@ internal static class AlertEndpoints
 
     private static IResult List(HttpRequest request, SensorsView view)
     {
-        var errors = new Dictionary<string, string[]>();
-        var page = Problems.Whole(request.Query, "page", 1, int.MaxValue, errors);
-        var pageSize = Problems.Whole(request.Query, "pageSize", 50, PageSizeMax, errors);
-        var state = Problems.Choice(request.Query, "state", AlertStates.All, errors);
-        var kind = Problems.Choice(request.Query, "kind", AlertKinds.All, errors);
-        if (errors.Count > 0) return Problems.Of(errors);
+        var errors = new FieldErrors();
+        var (page, pageSize) = Paging.Read(request.Query, PageSizeMax, errors);
+        var state = Queries.Choice(request.Query, "state", AlertStates.All, errors);
+        var kind = Queries.Choice(request.Query, "kind", AlertKinds.All, errors);
+        if (!errors.IsEmpty) return Problems.Of(errors);
         var device = request.Query["device"].ToString();
         var (items, total) = view.ListAlerts(
             alert => (state is null || alert.State == state) && (kind is null || alert.Kind == kind)
@@ -50,10 +49,10 @@ internal static class AlertEndpoints
 
     private static async Task<IResult> AcknowledgeAsync(string id, HttpRequest request, TakeOnAlert takeOn, TimeProvider time)
     {
-        var (body, problem) = await Problems.ReadBodyAsync(request, PlainJson.Api.AcknowledgeRequest);
+        var (body, problem) = await Problems.ReadBodyAsync(request, PlainJson.Api.AcknowledgeRequest, request.HttpContext.RequestAborted);
         if (problem is not null) return problem;
         var errors = TakeOnAlert.Check(body!);
-        if (errors.Count > 0) return Problems.Of(errors);
+        if (!errors.IsEmpty) return Problems.Of(errors);
         using var patience = new CancellationTokenSource(Patience, time);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, request.HttpContext.RequestAborted);
         return await takeOn.ExecuteAsync(id, body!, ending.Token) switch
@@ -61,11 +60,12 @@ internal static class AlertEndpoints
             TakeOnResult.Done done => Results.Json(done.Alert, PlainJson.Api.AlertAnswer),
             TakeOnResult.Over over => Problems.Of(
                 StatusCodes.Status409Conflict,
-                $"The alert '{Problems.Show(id)}' was over at {over.Alert.End:O}; there is nothing to take on."),
+                $"The alert '{FieldErrors.Show(id)}' was over at {over.Alert.End:O}; there is nothing to take on."),
             TakeOnResult.Unknown => NotFound(id),
             var other => throw new InvalidOperationException($"Unknown result {other.GetType().Name}."),
         };
     }
 
-    private static IResult NotFound(string id) => Problems.Of(StatusCodes.Status404NotFound, $"There is no alert '{Problems.Show(id)}'.");
+    private static IResult NotFound(string id) =>
+        Problems.Of(StatusCodes.Status404NotFound, $"There is no alert '{FieldErrors.Show(id)}'.");
 }

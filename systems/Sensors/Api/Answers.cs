@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Sensors.Api;
 
 /// <summary>A device.</summary>
@@ -244,28 +240,6 @@ public sealed record OperatorAnswer
     public required DateTimeOffset? WaitsFor { get; init; }
 }
 
-/// <summary>Whether the platform is well.</summary>
-public sealed record HealthAnswer
-{
-    public required string Status { get; init; }
-
-    public string? Reason { get; init; }
-}
-
-/// <summary>What is wrong, by RFC 9457.</summary>
-public sealed record ProblemAnswer
-{
-    public string Type { get; init; } = "about:blank";
-
-    public required string Title { get; init; }
-
-    public required int Status { get; init; }
-
-    public required string Detail { get; init; }
-
-    public required IReadOnlyDictionary<string, string[]>? Errors { get; init; }
-}
-
 /// <summary>What a replay came to: the line that it ends with.</summary>
 public sealed record RunReport
 {
@@ -284,15 +258,3 @@ public sealed record RunReport
 
 /// <summary>An alert's episode in event time; without an end it goes on.</summary>
 public sealed record EpisodeAnswer(string Device, string Kind, string Severity, DateTimeOffset Start, DateTimeOffset? End);
-
-/// <summary>Writes times in UTC with milliseconds and a Z, as events have them: 2026-01-25T10:30:05.123Z.</summary>
-internal sealed class UtcTimeConverter : JsonConverter<DateTimeOffset>
-{
-    private const string Form = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
-
-    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.GetDateTimeOffset();
-
-    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(value.UtcDateTime.ToString(Form, CultureInfo.InvariantCulture));
-}

@@ -45,11 +45,10 @@ internal static class DeviceEndpoints
 
     private static IResult List(HttpRequest request, SensorsView view)
     {
-        var errors = new Dictionary<string, string[]>();
-        var page = Problems.Whole(request.Query, "page", 1, int.MaxValue, errors);
-        var pageSize = Problems.Whole(request.Query, "pageSize", 50, PageSizeMax, errors);
-        var status = Problems.Choice(request.Query, "status", Statuses, errors);
-        if (errors.Count > 0) return Problems.Of(errors);
+        var errors = new FieldErrors();
+        var (page, pageSize) = Paging.Read(request.Query, PageSizeMax, errors);
+        var status = Queries.Choice(request.Query, "status", Statuses, errors);
+        if (!errors.IsEmpty) return Problems.Of(errors);
         var filter = new DeviceFilter(
             Text(request, "zone"), Text(request, "type"), status is null ? null : Enum.Parse<DeviceStatus>(status, ignoreCase: true),
             Text(request, "q"));
@@ -61,10 +60,10 @@ internal static class DeviceEndpoints
     private static async Task<IResult> DescribeAsync(
         string id, HttpRequest request, DescribeDevice describe, SensorsView view, TimeProvider time)
     {
-        var (body, problem) = await Problems.ReadBodyAsync(request, PlainJson.Api.DeviceRequest);
+        var (body, problem) = await Problems.ReadBodyAsync(request, PlainJson.Api.DeviceRequest, request.HttpContext.RequestAborted);
         if (problem is not null) return problem;
         var errors = DescribeDevice.Check(id, body!);
-        if (errors.Count > 0) return Problems.Of(errors);
+        if (!errors.IsEmpty) return Problems.Of(errors);
         using var patience = new CancellationTokenSource(Patience, time);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, request.HttpContext.RequestAborted);
         await describe.ExecuteAsync(id, body!, ending.Token);
@@ -77,14 +76,14 @@ internal static class DeviceEndpoints
         if (services.GetService<SeriesReader>() is not { } reader)
             return Problems.Of(StatusCodes.Status404NotFound, "There is no store for series: the platform runs with --store none.");
         if (view.FindDevice(id) is not { } device) return NotFound(id);
-        var errors = new Dictionary<string, string[]>();
+        var errors = new FieldErrors();
         var to = Time(request, "to", (device.Time ?? time.GetUtcNow()).AddMilliseconds(1), errors);
         var from = Time(request, "from", to.AddHours(-1), errors);
-        if (errors.Count == 0 && from >= to) errors.Say("from", $"is {from:O}; it must be before to, which is {to:O}");
+        if (errors.IsEmpty && from >= to) errors.Add("from", $"is {from:O}; it must be before to, which is {to:O}");
         var step = Step(request, to - from, errors);
-        if (errors.Count == 0 && (to - from) / step > PointsMax)
-            errors.Say("step", $"is {step}; from {from:O} to {to:O} that is more than {PointsMax} points");
-        if (errors.Count > 0) return Problems.Of(errors);
+        if (errors.IsEmpty && (to - from) / step > PointsMax)
+            errors.Add("step", $"is {step}; from {from:O} to {to:O} that is more than {PointsMax} points");
+        if (!errors.IsEmpty) return Problems.Of(errors);
         var buckets = await reader.ReadAsync(
             new SeriesQuery { Value = "value", Key = [id], From = from, To = to, Step = step, BucketsMax = PointsMax + 1 }, cancellation);
         return Results.Json(
@@ -100,22 +99,23 @@ internal static class DeviceEndpoints
             PlainJson.Api.SeriesAnswer);
     }
 
-    private static IResult NotFound(string id) => Problems.Of(StatusCodes.Status404NotFound, $"There is no device '{Problems.Show(id)}'.");
+    private static IResult NotFound(string id) =>
+        Problems.Of(StatusCodes.Status404NotFound, $"There is no device '{FieldErrors.Show(id)}'.");
 
     private static string? Text(HttpRequest request, string name) => request.Query[name].ToString() is { Length: > 0 } text ? text : null;
 
-    private static DateTimeOffset Time(HttpRequest request, string name, DateTimeOffset fallback, Dictionary<string, string[]> errors)
+    private static DateTimeOffset Time(HttpRequest request, string name, DateTimeOffset fallback, FieldErrors errors)
     {
         if (Text(request, name) is not { } text) return fallback;
         if (DateTimeOffset.TryParse(
             text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
             return time;
-        errors.Say(name, $"is '{Problems.Show(text)}'; it must be a time such as 2026-01-25T10:30:00Z");
+        errors.Add(name, $"is '{FieldErrors.Show(text)}'; it must be a time such as 2026-01-25T10:30:00Z");
         return fallback;
     }
 
     /// <summary>The step that is asked for, or the least of usual ones that gives no more points than are looked at.</summary>
-    private static TimeSpan Step(HttpRequest request, TimeSpan range, Dictionary<string, string[]> errors)
+    private static TimeSpan Step(HttpRequest request, TimeSpan range, FieldErrors errors)
     {
         if (Text(request, "step") is { } text)
         {
@@ -124,7 +124,7 @@ internal static class DeviceEndpoints
             if (unit > 0 && double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
                 && count * unit is >= 0.001 and <= 31_536_000)
                 return TimeSpan.FromMilliseconds(Math.Round(count * unit * 1_000));
-            errors.Say("step", $"is '{Problems.Show(text)}'; it must be a number with s, m, h or d, from 0.001s to 365d");
+            errors.Add("step", $"is '{FieldErrors.Show(text)}'; it must be a number with s, m, h or d, from 0.001s to 365d");
             return TimeSpan.FromMinutes(1);
         }
 

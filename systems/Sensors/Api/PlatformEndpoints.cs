@@ -5,7 +5,7 @@ using Sensors.View;
 
 namespace Sensors.Api;
 
-/// <summary>Numbers, "why is there no output?", the live feed and health over HTTP.</summary>
+/// <summary>Numbers, "why is there no output?" and the live feed over HTTP.</summary>
 internal static class PlatformEndpoints
 {
     public static void MapPlatform(this IEndpointRouteBuilder app)
@@ -24,13 +24,6 @@ internal static class PlatformEndpoints
             .WithName("ExplainStreamsAsText").WithSummary("The same as text").Produces<string>(StatusCodes.Status200OK, "text/plain");
         routes.MapGet("/api/live", (HttpContext http, LiveSocket live) => live.ServeAsync(http))
             .WithName("FollowLive").WithSummary("Everything that changes, over a WebSocket; the README says how").ExcludeFromDescription();
-        routes.MapGet("/health/live", () => Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetLiveness").WithSummary("Whether the process answers").Produces<HealthAnswer>();
-        routes.MapGet("/health/ready", (Readiness readiness) => readiness.Look() is { Status: not "ok" } answer
-                ? Results.Json(answer, PlainJson.Api.HealthAnswer, statusCode: StatusCodes.Status503ServiceUnavailable)
-                : Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetReadiness").WithSummary("Whether everything runs")
-            .Produces<HealthAnswer>().Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 }
 

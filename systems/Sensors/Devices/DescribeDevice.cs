@@ -11,10 +11,11 @@ internal sealed class DescribeDevice(Func<Engine> engine, EventPublisher publish
     private const double SilentAfterMax = 31_536_000; // a year
 
     /// <summary>What is wrong with a description; empty when nothing is.</summary>
-    public static Dictionary<string, string[]> Check(string device, DeviceRequest request)
+    public static FieldErrors Check(string device, DeviceRequest request)
     {
-        var errors = new Dictionary<string, string[]>();
-        if (!SensorLimits.IsDevice(device)) errors.Say("deviceId", $"is '{Problems.Show(device)}'; it must be 1 to 64 of [A-Za-z0-9._:-]");
+        var errors = new FieldErrors();
+        if (!SensorLimits.IsDevice(device))
+            errors.Add("deviceId", $"is '{FieldErrors.Show(device)}'; it must be 1 to 64 of [A-Za-z0-9._:-]");
         DemandText(errors, "name", request.Name);
         DemandText(errors, "model", request.Model);
         DemandText(errors, "zone", request.Zone);
@@ -23,7 +24,7 @@ internal sealed class DescribeDevice(Func<Engine> engine, EventPublisher publish
         DemandOrder(errors, "high", request.High, "criticalHigh", request.CriticalHigh);
         DemandOrder(errors, "criticalLow", request.CriticalLow, "criticalHigh", request.CriticalHigh);
         if (request.SilentAfterSeconds is { } seconds && !(seconds >= 1 && seconds <= SilentAfterMax))
-            errors.Say("silentAfterSeconds", $"is {seconds}; it must be from 1 to {SilentAfterMax}");
+            errors.Add("silentAfterSeconds", $"is {seconds}; it must be from 1 to {SilentAfterMax}");
         return errors;
     }
 
@@ -45,17 +46,17 @@ internal sealed class DescribeDevice(Func<Engine> engine, EventPublisher publish
         await reader.WaitAsync(published.Target, published.Offset + 1, cancellation);
     }
 
-    private static void DemandText(Dictionary<string, string[]> errors, string field, string? value)
+    private static void DemandText(FieldErrors errors, string field, string? value)
     {
         if (value is null) return;
-        if (string.IsNullOrWhiteSpace(value)) errors.Say(field, "must not be empty; leave it out for none");
+        if (string.IsNullOrWhiteSpace(value)) errors.Add(field, "must not be empty; leave it out for none");
         else if (value.Length > SensorLimits.NameLengthMax)
-            errors.Say(field, $"has {value.Length} characters; at most {SensorLimits.NameLengthMax} are possible");
-        else if (value.Any(c => char.IsControl(c) || char.IsSurrogate(c))) errors.Say(field, "holds a character that names cannot have");
+            errors.Add(field, $"has {value.Length} characters; at most {SensorLimits.NameLengthMax} are possible");
+        else if (value.Any(c => char.IsControl(c) || char.IsSurrogate(c))) errors.Add(field, "holds a character that names cannot have");
     }
 
-    private static void DemandOrder(Dictionary<string, string[]> errors, string lesser, double? low, string greater, double? high)
+    private static void DemandOrder(FieldErrors errors, string lesser, double? low, string greater, double? high)
     {
-        if (low >= high) errors.Say(lesser, $"is {low}; it must be below {greater}, which is {high}");
+        if (low >= high) errors.Add(lesser, $"is {low}; it must be below {greater}, which is {high}");
     }
 }

@@ -197,36 +197,6 @@ public sealed record ReplayStats
     public required IReadOnlyDictionary<string, long> RejectedLines { get; init; }
 }
 
-/// <summary>Whether the shop is well.</summary>
-public sealed record HealthAnswer
-{
-    /// <summary>ok, starting or failing.</summary>
-    public required string Status { get; init; }
-
-    /// <summary>Why it is not ok; null when it is.</summary>
-    public string? Reason { get; init; }
-}
-
-/// <summary>Problem details (RFC 9457) with the errors per field.</summary>
-public sealed record ProblemAnswer
-{
-    /// <summary>A URI for the kind of problem; about:blank when the status says all.</summary>
-    public string Type { get; init; } = "about:blank";
-
-    /// <summary>The kind of problem in words.</summary>
-    public required string Title { get; init; }
-
-    /// <summary>The HTTP status.</summary>
-    public required int Status { get; init; }
-
-    /// <summary>What is wrong this time.</summary>
-    public required string Detail { get; init; }
-
-    /// <summary>What is wrong per field, named by its JSON path; absent when no field is to blame.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
-}
-
 /// <summary>The first event of the live feed.</summary>
 public sealed record LiveSnapshot
 {

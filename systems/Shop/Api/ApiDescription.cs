@@ -5,6 +5,9 @@ namespace Shop.Api;
 /// <summary>What the description of the interface (OpenAPI) says beyond what the types do.</summary>
 internal static class ApiDescription
 {
+    /// <summary>The most that a page of a list holds.</summary>
+    public const int PageSizeMax = 200;
+
     public static void AddApiDescription(this IServiceCollection services) => services.AddOpenApi(options =>
     {
         options.AddDocumentTransformer((document, _, _) =>
@@ -42,5 +45,5 @@ internal static class ApiDescription
         .WithParameter(ParameterLocation.Query, "page", JsonSchemaType.Integer, "The page, from 1.")
         .WithParameter(
             ParameterLocation.Query, "pageSize", JsonSchemaType.Integer,
-            $"How many a page holds: 1 to {Paging.PageSizeMax}, 50 by default.");
+            $"How many a page holds: 1 to {PageSizeMax}, 50 by default.");
 }

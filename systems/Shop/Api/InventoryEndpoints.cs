@@ -38,7 +38,7 @@ internal static class InventoryEndpoints
     private static IResult List(HttpRequest request, ShopView view)
     {
         var errors = new FieldErrors();
-        var paging = Paging.Read(request.Query, errors);
+        var paging = Paging.Read(request.Query, ApiDescription.PageSizeMax, errors);
         if (!errors.IsEmpty) return Problems.Of(errors);
         var (items, total) = view.ListStock(paging.Page, paging.PageSize);
         return Results.Json(

@@ -92,7 +92,7 @@ internal static class OrderEndpoints
     private static IResult List(HttpRequest request, ShopView view)
     {
         var errors = new FieldErrors();
-        var paging = Paging.Read(request.Query, errors);
+        var paging = Paging.Read(request.Query, ApiDescription.PageSizeMax, errors);
         var customerId = request.Query.TryGetValue("customerId", out var customers) ? customers.ToString() : null;
         var status = request.Query.TryGetValue("status", out var statuses) ? statuses.ToString().ToUpperInvariant() : null;
         if (status is not null and not (OrderState.Pending or OrderState.Confirmed or OrderState.Cancelled))

@@ -1,18 +1,20 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 using Millrace;
 
-namespace Shop.Api;
+namespace Front;
 
 /// <summary>Answers that say what is wrong, as RFC 9457 problem details.</summary>
-internal static class Problems
+public static class Problems
 {
-    private const string ContentType = "application/problem+json";
+    /// <summary>How their media type is called.</summary>
+    public const string ContentType = "application/problem+json";
 
     /// <summary>An answer with a status and what is wrong.</summary>
     public static IResult Of(int status, string detail, FieldErrors? errors = null) =>
-        Results.Json(Describe(status, detail, errors), PlainJson.Api.ProblemAnswer, ContentType, status);
+        Results.Json(Describe(status, detail, errors), PlainAnswers.Json.ProblemAnswer, ContentType, status);
 
     /// <summary>400: fields are wrong.</summary>
     public static IResult Of(FieldErrors errors)
@@ -26,11 +28,13 @@ internal static class Problems
     public static async Task WriteAsync(HttpContext http, int status, string detail) => await Of(status, detail).ExecuteAsync(http);
 
     /// <summary>Turns bare statuses (no such path, wrong method) and failures into problem details.</summary>
-    public static void UseProblemDetails(this WebApplication app)
+    /// <param name="app">The application.</param>
+    /// <param name="name">What it is called at the start of a sentence: "The shop".</param>
+    public static void UseProblemDetails(this WebApplication app, string name)
     {
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
-            ExceptionHandler = AnswerFailureAsync,
+            ExceptionHandler = http => AnswerFailureAsync(http, name),
             SuppressDiagnosticsCallback = context =>
                 context.Exception is BadHttpRequestException or MillraceException { IsTransient: true },
         });
@@ -45,34 +49,58 @@ internal static class Problems
     /// <summary>Reads a body of JSON; the answer when that is not what came.</summary>
     public static async ValueTask<(JsonDocument? Body, IResult? Problem)> ReadBodyAsync(HttpRequest request, CancellationToken cancellation)
     {
-        if (!request.HasJsonContentType())
-        {
-            return (null, Of(StatusCodes.Status415UnsupportedMediaType,
-                $"The content type is '{FieldErrors.Show(request.ContentType ?? "")}'; send application/json."));
-        }
-
+        if (ContentTypeProblem(request) is { } problem) return (null, problem);
         try
         {
             return (await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = 32 }, cancellation), null);
         }
         catch (JsonException failure)
         {
-            return (null, Of(StatusCodes.Status400BadRequest, $"The body is not JSON: {failure.Message}"));
+            return (null, NotJson(failure));
         }
     }
 
-    private static async Task AnswerFailureAsync(HttpContext http)
+    /// <summary>Reads a body of JSON as an object of a type; the answer names the field to blame when that is not what came.</summary>
+    public static async ValueTask<(T? Body, IResult? Problem)> ReadBodyAsync<T>(
+        HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        if (ContentTypeProblem(request) is { } problem) return (null, problem);
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(request.Body, type, cancellation) is { } body
+                ? (body, null)
+                : (null, Of(StatusCodes.Status400BadRequest, "The body is null; it must be an object."));
+        }
+        catch (JsonException failure)
+        {
+            if (failure.Path is not { Length: > 2 } path) return (null, NotJson(failure));
+            var errors = new FieldErrors();
+            errors.Add(path[2..], "is not of the type that is expected");
+            return (null, Of(errors));
+        }
+    }
+
+    private static IResult? ContentTypeProblem(HttpRequest request) => request.HasJsonContentType()
+        ? null
+        : Of(StatusCodes.Status415UnsupportedMediaType,
+            $"The content type is '{FieldErrors.Show(request.ContentType ?? "")}'; send application/json.");
+
+    private static IResult NotJson(JsonException failure) =>
+        Of(StatusCodes.Status400BadRequest, $"The body is not JSON: {failure.Message}");
+
+    private static async Task AnswerFailureAsync(HttpContext http, string name)
     {
         var failure = http.Features.Get<IExceptionHandlerFeature>()?.Error;
         var (status, detail) = failure switch
         {
             BadHttpRequestException bad => (bad.StatusCode, bad.Message),
             MillraceException { IsTransient: true } refused => (StatusCodes.Status503ServiceUnavailable, refused.Message),
-            MillraceException { Code: FailureCodes.Stopped } => (StatusCodes.Status503ServiceUnavailable, "The shop is closing."),
+            MillraceException { Code: FailureCodes.Stopped } => (StatusCodes.Status503ServiceUnavailable, $"{name} is closing."),
             OperationCanceledException or MillraceException { Code: FailureCodes.UnknownResult } => (
                 StatusCodes.Status503ServiceUnavailable,
-                "It took too long, or the shop is closing. Whether it was done is to be asked again."),
-            _ => (StatusCodes.Status500InternalServerError, "The shop failed; its log says why."),
+                $"It took too long, or {name.ToLowerInvariant()} is closing. Whether it was done is to be asked again."),
+            _ => (StatusCodes.Status500InternalServerError, $"{name} failed; its log says why."),
         };
         await WriteAsync(http, status, detail);
     }

@@ -5,25 +5,9 @@ using Shop.View;
 
 namespace Shop.Api;
 
-/// <summary>Health over HTTP, which every process tells.</summary>
-internal static class HealthEndpoints
+/// <summary>Adds what tells of this process's health.</summary>
+internal static class ReadinessModule
 {
-    public static void MapHealth(this IEndpointRouteBuilder app)
-    {
-        var routes = app.MapGroup("").WithTags("Shop");
-        routes.MapGet("/health/live", () => Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetLiveness")
-            .WithSummary("Whether the process answers")
-            .Produces<HealthAnswer>();
-        routes.MapGet("/health/ready", (Readiness readiness) => readiness.Look() is { Status: not "ok" } answer
-                ? Results.Json(answer, PlainJson.Api.HealthAnswer, statusCode: StatusCodes.Status503ServiceUnavailable)
-                : Results.Json(new HealthAnswer { Status = "ok" }, PlainJson.Api.HealthAnswer))
-            .WithName("GetReadiness")
-            .WithSummary("Whether the view has caught up and the services run")
-            .Produces<HealthAnswer>()
-            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
-    }
-
     /// <summary>Readiness looks at what this process has of the shop.</summary>
     public static IServiceCollection AddReadiness(this IServiceCollection services) => services.AddSingleton(provider => new Readiness(
         provider.GetRequiredService<ProcessorRuntime>(),

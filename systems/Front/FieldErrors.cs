@@ -1,9 +1,9 @@
-namespace Shop;
+namespace Front;
 
 /// <summary>
 /// What is wrong with an input, per field; a field is named by its JSON path, such as <c>items[0].quantity</c>. Not thread safe.
 /// </summary>
-internal sealed class FieldErrors
+public sealed class FieldErrors
 {
     /// <summary>More errors than this are not collected: the answer to a hostile input stays small.</summary>
     public const int Max = 100;

@@ -1,19 +1,21 @@
 using System.Globalization;
 
-namespace Shop.Api;
+namespace Front;
 
 /// <summary>Which page of a list is wanted.</summary>
 /// <param name="Page">From 1.</param>
-/// <param name="PageSize">1 to 200.</param>
-internal readonly record struct Paging(int Page, int PageSize)
+/// <param name="PageSize">From 1.</param>
+public readonly record struct Paging(int Page, int PageSize)
 {
-    public const int PageSizeMax = 200;
     private const int PageSizeDefault = 50;
 
     /// <summary>Reads <c>page</c> and <c>pageSize</c> of a query; errors say what is wrong.</summary>
-    public static Paging Read(IQueryCollection query, FieldErrors errors) => new(
+    /// <param name="query">The query.</param>
+    /// <param name="pageSizeMax">The most that a page holds; it holds 50 when nothing is said.</param>
+    /// <param name="errors">What is wrong.</param>
+    public static Paging Read(IQueryCollection query, int pageSizeMax, FieldErrors errors) => new(
         Number(query, "page", 1, int.MaxValue, errors),
-        Number(query, "pageSize", PageSizeDefault, PageSizeMax, errors));
+        Number(query, "pageSize", PageSizeDefault, pageSizeMax, errors));
 
     private static int Number(IQueryCollection query, string name, int fallback, int max, FieldErrors errors)
     {
