@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Millrace;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Figures;
 using Millrace.Kafka;
 using Millrace.Log;

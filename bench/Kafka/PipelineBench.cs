@@ -1,6 +1,6 @@
 using System.Globalization;
 using Millrace;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Figures;
 using Millrace.Kafka;
 

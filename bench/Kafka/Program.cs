@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 using KafkaFigures;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Figures;
 
 if (!BenchOptions.TryRead(args, out var options, out var complaint))

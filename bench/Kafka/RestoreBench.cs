@@ -1,7 +1,7 @@
 using System.Globalization;
 using Confluent.Kafka;
 using Millrace;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Figures;
 using Millrace.Kafka;
 using Millrace.RocksDb;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace KafkaFigures;
 

@@ -18,7 +18,7 @@ public sealed record Sink
     /// </summary>
     public required string Name { get; init; }
 
-    /// <summary>The topics that are read.</summary>
+    /// <summary>The topics that are read; on Kafka all of them have the same number of partitions.</summary>
     public required IReadOnlyList<string> Topics { get; init; }
 
     /// <summary>The table that is written.</summary>

@@ -20,7 +20,8 @@ public abstract class SinkDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// The processor that keeps a sink. It has no state of its own, and a topic of dead letters beside each topic that it reads.
+    /// The processor that keeps a sink. Its state is what the database's positions were; it has a topic of dead letters beside each topic
+    /// that it reads.
     /// </summary>
     /// <exception cref="ArgumentException">The sink breaks a rule.</exception>
     public Processor CreateProcessor(Sink sink)
@@ -33,7 +34,6 @@ public abstract class SinkDatabase : IAsyncDisposable
         {
             Name = sink.Name,
             Topics = sink.Topics,
-            HasState = false,
             Companions = [.. sink.Topics.Select(DeadLetters.CompanionOf)],
             Create = scope => new PartitionSink(sink, this, scope, log, meter),
         };

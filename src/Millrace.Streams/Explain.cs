@@ -22,6 +22,12 @@ public sealed record OperatorStatus
     /// <summary>Records out; for windows, results.</summary>
     public required long RecordsOut { get; init; }
 
+    /// <summary>
+    /// Of an output to a topic: records that it has written on its partition since the topology first ran, over restarts, each counted
+    /// once. Where offsets have gaps, as on Kafka, that is how many there are. 0 of other operators.
+    /// </summary>
+    public required long RecordsWritten { get; init; }
+
     /// <summary>Records that were late for each of their windows.</summary>
     public required long RecordsLate { get; init; }
 

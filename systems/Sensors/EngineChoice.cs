@@ -14,6 +14,9 @@ internal static class EngineChoice
     /// <summary>The MQTT source, under which it is found as a service.</summary>
     public const string MqttSourceName = "sensors-mqtt";
 
+    /// <summary>The sink of alerts, and its group.</summary>
+    public const string MqttSinkName = "sensors-alerts-mqtt";
+
     /// <summary>The embedded log in the data folder, or Kafka.</summary>
     public static MillraceBuilder UseEngine(this MillraceBuilder millrace, SensorsOptions options) => (options.Engine switch
     {
@@ -43,7 +46,7 @@ internal static class EngineChoice
         if (options.MqttServer is null && options.MqttPort == 0) return millrace; // nobody but this process knows the port
         return millrace.AddMqttSink(new MqttSinkOptions
         {
-            Name = "sensors-alerts-mqtt",
+            Name = MqttSinkName,
             Topics = [Alerts.AlertTopics.Triggered],
             Server = AddressOf(options),
             MqttTopic = DeviceTopic.Alerts,

@@ -1,4 +1,4 @@
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Kafka.Tests;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Kafka.Tests;
 

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Contract;
 
 namespace Millrace.Kafka.Tests;

@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Kafka.Tests;
 

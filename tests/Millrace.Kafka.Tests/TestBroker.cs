@@ -1,4 +1,4 @@
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Kafka.Tests;
 
 [assembly: AssemblyFixture(typeof(TestBroker))]

@@ -1,5 +1,5 @@
 using Confluent.Kafka;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Kafka.Writing;
 
 namespace Millrace.Kafka.Tests;

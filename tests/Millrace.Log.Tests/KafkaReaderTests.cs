@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
+using Millrace.Servers;
 
 namespace Millrace.Log.Tests;
 
@@ -91,8 +92,8 @@ public sealed partial class KafkaReaderTests : IDisposable
 /// <summary>Kafka's DumpLogSegments, where Kafka and a Java runtime are.</summary>
 internal static class KafkaTool
 {
-    /// <summary>The tool's path, from MILLRACE_SHARED or a folder "shared" beside or above this one; null when there is none.</summary>
-    public static string? Path { get; } = Find();
+    /// <summary>The tool's path; null when there is none.</summary>
+    public static string? Path { get; } = SharedFiles.Find("kafka/tool");
 
     public static string WhyAbsent => "Kafka's tools are not here: set MILLRACE_SHARED to the folder that holds kafka/tool.";
 
@@ -107,22 +108,5 @@ internal static class KafkaTool
         await process.WaitForExitAsync(cancellation);
         Assert.Equal(0, process.ExitCode);
         return output.Split('\n');
-    }
-
-    private static string? Find()
-    {
-        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named) return Existing(named);
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            if (Existing(System.IO.Path.Combine(directory.FullName, "shared")) is { } found) return found;
-        }
-
-        return null;
-    }
-
-    private static string? Existing(string shared)
-    {
-        var tool = System.IO.Path.Combine(shared, "kafka", "tool");
-        return File.Exists(tool) ? tool : null;
     }
 }

@@ -1,5 +1,6 @@
 using Millrace.Log;
 using Millrace.Relational.Contract;
+using Millrace.Servers;
 
 namespace Millrace.Postgres.Tests;
 

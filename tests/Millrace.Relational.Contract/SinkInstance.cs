@@ -10,11 +10,17 @@ namespace Millrace.Relational.Contract;
 public sealed class SinkInstance : ProcessorScope, IDisposable
 {
     private readonly Dictionary<string, RecordBatchBuilder> _said = [];
+    private readonly Dictionary<string, byte[]> _state;
     private readonly IPartitionProcessor _processor;
 
-    public SinkInstance(SinkDatabase database, Sink sink, long epoch = 1, int partition = 0)
+    /// <param name="database">The database.</param>
+    /// <param name="sink">The sink.</param>
+    /// <param name="epoch">The owner's epoch.</param>
+    /// <param name="partition">The partition's number.</param>
+    /// <param name="state">The engine's keyed state, when it outlives the instance.</param>
+    public SinkInstance(SinkDatabase database, Sink sink, long epoch = 1, int partition = 0, Dictionary<string, byte[]>? state = null)
     {
-        (Epoch, Partition) = (epoch, partition);
+        (Epoch, Partition, _state) = (epoch, partition, state ?? []);
         var processor = database.CreateProcessor(sink);
         Processor = processor.Name;
         _processor = processor.Create(this);
@@ -53,12 +59,18 @@ public sealed class SinkInstance : ProcessorScope, IDisposable
         return batch;
     }
 
-    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw new NotSupportedException();
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
+    {
+        var isThere = _state.TryGetValue(Encoding.UTF8.GetString(key), out var found);
+        value = found;
+        return isThere;
+    }
 
     public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
         throw new NotSupportedException();
 
-    public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw new NotSupportedException();
+    public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
+        _state[Encoding.UTF8.GetString(key)] = value.ToArray();
 
     public override void Delete(string store, ReadOnlySpan<byte> key) => throw new NotSupportedException();
 

@@ -12,7 +12,7 @@ using static Sensors.Tests.RunningPlatform;
 namespace Sensors.Tests;
 
 /// <summary>The whole platform: over real MQTT in, over HTTP and WebSocket out.</summary>
-public sealed class PlatformTests
+public abstract class PlatformTests(Ground ground) : OnGround(ground)
 {
     private static readonly long Now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 60_000 * 60_000;
 
@@ -116,8 +116,11 @@ public sealed class PlatformTests
         await platform.SendAsync(Reading(20, Now));
 
         Assert.Equal(20, platform.View.FindDevice("sensor-001")!.Value);
-        var dead = await engine.FindTopicAsync($"{ReadingTopics.Raw}.dlq", Patience);
-        Assert.Equal(1, dead!.Partitions.Sum(one => one.EndOffset));
+        using var reader = engine.OpenReader(new TopicPartition($"{ReadingTopics.Raw}.dlq", partition), 0);
+        using var dead = await reader.ReadAsync(1 << 20, Patience);
+        var letters = 0;
+        foreach (var record in dead) letters++;
+        Assert.Equal(1, letters);
     }
 
     [Fact]
@@ -135,7 +138,7 @@ public sealed class PlatformTests
         Assert.Equal(EventClock.Time(Now + 1_000 - 5_001), window.Watermark);
         Assert.Equal(EventClock.Time(Now + 59_999), window.WaitsFor);
         Assert.Contains("topology sensors", text, StringComparison.Ordinal);
-        Assert.Equal(2, stats.Topics[ReadingTopics.Validated]);
+        Assert.InRange(stats.Topics[ReadingTopics.Validated], 2, 4); // offsets: each commit on Kafka takes one more
         Assert.All(stats.Lag, group => Assert.Equal(0, group.Value));
     }
 

@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Millrace.Servers;
 using Sensors.Api;
 using Sensors.Simulation;
 using static Sensors.Tests.RunningPlatform;
 
 namespace Sensors.Tests;
 
-public sealed class ReplayTests
+public abstract class ReplayTests(Ground ground) : OnGround(ground)
 {
     [Fact]
     public async Task A_replay_ends_with_its_numbers_as_one_line_of_json()
@@ -42,7 +43,7 @@ public sealed class ReplayTests
     [Fact]
     public async Task Labelled_anomalies_of_real_series_are_found_with_few_false_alarms()
     {
-        var nab = FindShared("data/nab");
+        var nab = SharedFiles.Find("data/nab");
         Assert.SkipWhen(
             nab is null,
             "The series are not here: put them at shared/data/nab above the repository, or name the folder in MILLRACE_SHARED.");
@@ -68,7 +69,7 @@ public sealed class ReplayTests
         Assert.Equal(29_962, report.Readings);
     }
 
-    private static async Task<RunReport> ReplayAsync(TemporaryFolder folder, params string[] files)
+    private async Task<RunReport> ReplayAsync(TemporaryFolder folder, params string[] files)
     {
         var output = new StringWriter();
         await using var platform = await StartAsync(
@@ -79,17 +80,4 @@ public sealed class ReplayTests
 
     private static DateTimeOffset Time(JsonElement text) => DateTimeOffset.Parse(
         text.GetString()!, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
-
-    private static string? FindShared(string path)
-    {
-        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named)
-            return Directory.Exists(Path.Combine(named, path)) ? Path.Combine(named, path) : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var candidate = Path.Combine(folder.FullName, "shared", path);
-            if (Directory.Exists(candidate)) return candidate;
-        }
-
-        return null;
-    }
 }

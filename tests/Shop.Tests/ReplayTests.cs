@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Millrace.Servers;
 using Shop.Api;
 using Shop.Customers;
 
@@ -49,7 +50,7 @@ public abstract class ReplayTests(Ground ground) : ShopTests(ground)
     [Fact]
     public async Task A_part_of_the_real_data_set_is_settled_to_the_last_order()
     {
-        var file = FindShared("data/online-retail-6k.csv");
+        var file = SharedFiles.Find("data/online-retail-6k.csv");
         Assert.SkipWhen(
             file is null,
             "The data set is not here: put it at shared/data/online-retail-6k.csv above the repository, " +
@@ -88,18 +89,5 @@ public abstract class ReplayTests(Ground ground) : ShopTests(ground)
         await stopped.Task.WaitAsync(RunningShop.Patience);
         var line = shop.Output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
         return JsonSerializer.Deserialize(line, PlainJson.Api.ShopStats)!;
-    }
-
-    private static string? FindShared(string path)
-    {
-        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named)
-            return File.Exists(Path.Combine(named, path)) ? Path.Combine(named, path) : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var candidate = Path.Combine(folder.FullName, "shared", path);
-            if (File.Exists(candidate)) return candidate;
-        }
-
-        return null;
     }
 }

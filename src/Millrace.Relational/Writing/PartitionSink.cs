@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Millrace.Relational;
@@ -10,6 +12,12 @@ namespace Millrace.Relational;
 internal sealed class PartitionSink(Sink sink, SinkDatabase database, ProcessorScope scope, ILogger log, SinkMeter meter)
     : IPartitionProcessor
 {
+    /// <summary>
+    /// What the database's position was, by topic, kept in the commits of the engine's. The engine's own goes on past offsets without a
+    /// record, such as the markers of Kafka's transactions, without a call here.
+    /// </summary>
+    private const string Store = "sink";
+
     private readonly Dictionary<string, Progress> _progress = new(StringComparer.Ordinal);
     private readonly Rows _rows = new(sink.Table);
     private DateTimeOffset? _upkeepDue;
@@ -24,6 +32,7 @@ internal sealed class PartitionSink(Sink sink, SinkDatabase database, ProcessorS
         }
 
         SayRefused(records, progress);
+        Keep(records.Source.Topic, progress.Position);
     }
 
     public ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation) => ValueTask.CompletedTask;
@@ -44,7 +53,7 @@ internal sealed class PartitionSink(Sink sink, SinkDatabase database, ProcessorS
         var claim = await database.ClaimAsync(owner, records.FromOffset, cancellation);
         var progress = new Progress(owner, claim.NextOffset);
         foreach (var refusal in claim.Refused) progress.Refused.Add(refusal.Offset, refusal.Reason);
-        if (progress.Position < records.FromOffset) SinkLog.Behind(log, sink.Name, records.Source, progress.Position, records.FromOffset);
+        if (progress.Position < Kept(records)) SinkLog.Behind(log, sink.Name, records.Source, progress.Position, records.FromOffset);
         SinkLog.Claimed(log, sink.Name, records.Source, progress.Position, records.FromOffset);
         _progress.Add(records.Source.Topic, progress);
         return progress;
@@ -103,6 +112,18 @@ internal sealed class PartitionSink(Sink sink, SinkDatabase database, ProcessorS
             return failure.Message;
         }
     }
+
+    private void Keep(string topic, long position)
+    {
+        Span<byte> value = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(value, position);
+        scope.Put(Store, Encoding.UTF8.GetBytes(topic), value);
+    }
+
+    /// <summary>The position that the database must have; a sink that kept none yet takes the engine's.</summary>
+    private long Kept(FetchedRecords records) => scope.TryGet(Store, Encoding.UTF8.GetBytes(records.Source.Topic), out var value)
+        ? BinaryPrimitives.ReadInt64BigEndian(value.Span)
+        : records.FromOffset;
 
     private async ValueTask WriteAsync(SinkBatch batch, Progress progress, CancellationToken cancellation)
     {

@@ -24,6 +24,8 @@ internal sealed class TopicOutput<T>(
 
     public int Entries => 0;
 
+    public long Written => _number;
+
     public long Watermark { get; private set; } = long.MinValue;
 
     public override void Push(T value, long timestamp)

@@ -18,6 +18,7 @@ internal static class StatusView
         var (slowest, count) = (totals.Slowest, totals.Partitions.Count);
         text.Append(CultureInfo.InvariantCulture,
             $"    {totals.Name}: {totals.Sum(one => one.RecordsIn)} in, {totals.Sum(one => one.RecordsOut)} out");
+        Count(text, "written before this run", totals.Sum(one => Math.Max(0, one.RecordsWritten - one.RecordsOut)));
         Count(text, "late", totals.Sum(one => one.RecordsLate));
         Count(text, "without a key", totals.Sum(one => one.RecordsKeyless));
         Count(text, "in no window", totals.Sum(one => one.RecordsInNoWindow));
@@ -59,6 +60,7 @@ internal static class StatusView
         Name = $"{node.Id}: {node.Title}",
         RecordsIn = one.Counts.In,
         RecordsOut = one.Counts.Out,
+        RecordsWritten = one.Written,
         RecordsLate = one.Counts.Late,
         WindowsLate = one.Counts.LateWindows,
         RecordsKeyless = one.Counts.Keyless,

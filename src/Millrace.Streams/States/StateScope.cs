@@ -27,6 +27,9 @@ internal interface IStatefulOperator
     /// <summary>How far event time has to come for the next result or the next end; the end of time when nothing waits for it.</summary>
     long WaitsFor => long.MaxValue;
 
+    /// <summary>Of an output: how many records it has written in all its commits, over restarts.</summary>
+    long Written => 0;
+
     /// <summary>About how many bytes its entries have as they are stored, by those that it has written or read so far.</summary>
     long EntryBytes => 0;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Confluent.Kafka;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Kafka;
 using Millrace.RocksDb;
 using KafkaTopic = Confluent.Kafka.Admin.TopicSpecification;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Crash.Network;
 

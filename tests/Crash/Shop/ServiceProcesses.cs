@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Crash.Shop;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Millrace.Broker;
+using Millrace.Servers;
 
 namespace Millrace.Crash.Shop;
 

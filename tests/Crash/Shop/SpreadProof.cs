@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Millrace.Broker;
+using Millrace.Servers;
 using Millrace.Crash.Network;
 
 namespace Millrace.Crash.Shop;

@@ -1,44 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using Millrace.Postgres.Tests;
 using Npgsql;
 
-[assembly: AssemblyFixture(typeof(SharedServer))]
-
-namespace Millrace.Postgres.Tests;
-
-/// <summary>The server of all tests that do not end it; started by the first of them.</summary>
-public sealed class SharedServer : IAsyncDisposable
-{
-    private readonly SemaphoreSlim _once = new(1, 1);
-    private PostgresServer? _server;
-    private int _databases;
-
-    /// <summary>A database that nobody else uses; where there is no PostgreSQL the test says so and is skipped.</summary>
-    public async ValueTask<string> CreateDatabaseAsync(CancellationToken cancellation)
-    {
-        await _once.WaitAsync(cancellation);
-        try
-        {
-            _server ??= await PostgresServer.StartNewAsync(cancellation);
-        }
-        finally
-        {
-            _once.Release();
-        }
-
-        var name = $"test{Interlocked.Increment(ref _databases)}";
-        await _server.ExecuteAsync($"CREATE DATABASE {name}", cancellation);
-        return _server.ConnectionString(name);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-        _once.Dispose();
-    }
-}
+namespace Millrace.Servers;
 
 /// <summary>
 /// A PostgreSQL server in a folder of its own, on a free port of the loopback interface. Its programs refuse to run as root: then they run as
@@ -51,15 +16,21 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private PostgresServer(string programs) => _programs = programs;
 
+    /// <summary>Why none can be started here, for tests that are skipped.</summary>
+    public static string WhyAbsent => "PostgreSQL's initdb and pg_ctl are neither in /usr/lib/postgresql nor in MILLRACE_POSTGRES_BIN.";
+
+    /// <summary>Whether one can be started.</summary>
+    public static bool CanStart => FindPrograms() is not null;
+
+    /// <summary>The port.</summary>
     public int Port { get; private set; }
 
     private string Data => Path.Combine(_directory.FullName, "data");
 
+    /// <summary>Makes an empty server and returns when it answers.</summary>
     public static async ValueTask<PostgresServer> StartNewAsync(CancellationToken cancellation)
     {
-        var programs = FindPrograms();
-        Assert.SkipWhen(programs is null, "PostgreSQL's initdb and pg_ctl are neither in /usr/lib/postgresql nor in MILLRACE_POSTGRES_BIN.");
-        var server = new PostgresServer(programs!);
+        var server = new PostgresServer(FindPrograms() ?? throw new InvalidOperationException(WhyAbsent));
         if (Environment.IsPrivilegedProcess) await RunAsync("chown", ["nobody", server._directory.FullName], cancellation);
         await server.CallAsync("initdb", ["-D", server.Data, "-U", "millrace", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], cancellation);
         server.Port = FreePort();
@@ -67,19 +38,23 @@ public sealed class PostgresServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>How to connect to a database of it.</summary>
     public string ConnectionString(string database) =>
         new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "millrace", Database = database }.ToString();
 
+    /// <summary>Starts it again, after <see cref="StopAtOnceAsync"/>.</summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
     {
         var options = $"-p {Port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=50";
-        await CallAsync("pg_ctl", ["-D", Data, "-w", "-s", "-t", "120", "-l", Path.Combine(_directory.FullName, "log"), "-o", options, "start"], cancellation);
+        var log = Path.Combine(_directory.FullName, "log");
+        await CallAsync("pg_ctl", ["-D", Data, "-w", "-s", "-t", "120", "-l", log, "-o", options, "start"], cancellation);
     }
 
     /// <summary>Ends it as a kill would: without a checkpoint, every connection is broken.</summary>
     public ValueTask StopAtOnceAsync(CancellationToken cancellation) =>
         CallAsync("pg_ctl", ["-D", Data, "-w", "-s", "-t", "120", "-m", "immediate", "stop"], cancellation);
 
+    /// <summary>Runs a statement in the database "postgres".</summary>
     public async ValueTask ExecuteAsync(string sql, CancellationToken cancellation)
     {
         await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
@@ -88,6 +63,7 @@ public sealed class PostgresServer : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await StopAtOnceAsync(CancellationToken.None);

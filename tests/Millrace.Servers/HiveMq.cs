@@ -1,12 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Millrace.Crash.Mqtt;
+namespace Millrace.Servers;
 
-/// <summary>
-/// HiveMQ with data of its own, by the scripts in the folder "hivemq" of MILLRACE_SHARED (or of a folder "shared" above this program).
-/// </summary>
-internal sealed class HiveMq : IDisposable
+/// <summary>HiveMQ on loopback, with data of its own, by the scripts in "hivemq" of <see cref="SharedFiles"/>.</summary>
+public sealed class HiveMq : IDisposable
 {
     private readonly string _scripts;
     private readonly string _folder;
@@ -15,9 +13,12 @@ internal sealed class HiveMq : IDisposable
 
     private HiveMq(string scripts, string folder, int port) => (_scripts, _folder, _port) = (scripts, folder, port);
 
+    /// <summary>Starts one and returns when it answers.</summary>
+    /// <param name="folder">Where its data is.</param>
+    /// <param name="port">Its port.</param>
     public static async Task<HiveMq> StartAsync(string folder, int port)
     {
-        var scripts = Scripts() ?? throw new InvalidOperationException(
+        var scripts = SharedFiles.FolderOf("hivemq/start") ?? throw new InvalidOperationException(
             "No HiveMQ here: name in MILLRACE_SHARED a folder that holds hivemq/start and hivemq/stop.");
         var broker = new HiveMq(scripts, folder, port);
         await broker.StartAsync();
@@ -38,6 +39,7 @@ internal sealed class HiveMq : IDisposable
         await RunAsync("start", _folder, _port.ToString(CultureInfo.InvariantCulture));
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         if (!_isRunning) return;
@@ -48,25 +50,9 @@ internal sealed class HiveMq : IDisposable
 
     private async Task RunAsync(string script, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(_scripts, script), arguments) { RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo(Path.Combine(_scripts, script), arguments) { RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0) throw new InvalidOperationException($"HiveMQ's script '{script}' ended with {process.ExitCode}.");
-    }
-
-    private static string? Scripts()
-    {
-        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named) return Existing(named);
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (Existing(Path.Combine(folder.FullName, "shared")) is { } found) return found;
-        }
-
-        return null;
-    }
-
-    private static string? Existing(string shared)
-    {
-        var scripts = Path.Combine(shared, "hivemq");
-        return File.Exists(Path.Combine(scripts, "start")) ? scripts : null;
     }
 }

@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Millrace.Broker;
+namespace Millrace.Servers;
 
 /// <summary>
-/// A real Kafka broker on loopback, with data of its own below the temporary folder: started from the folder "kafka" of MILLRACE_SHARED (or
-/// of a folder "shared" above this program), ended and removed on disposal.
+/// A real Kafka broker on loopback, with data of its own below the temporary folder: started by the scripts in "kafka" of
+/// <see cref="SharedFiles"/>, ended and removed on disposal.
 /// </summary>
 public sealed class KafkaBroker : IAsyncDisposable
 {
@@ -33,10 +33,10 @@ public sealed class KafkaBroker : IAsyncDisposable
     public static string? Named => Environment.GetEnvironmentVariable("MILLRACE_KAFKA") is { Length: > 0 } named ? named : null;
 
     /// <summary>Whether one can be started.</summary>
-    public static bool CanStart => Scripts() is not null;
+    public static bool CanStart => ScriptsFolder is not null;
 
     /// <summary>The folder with start, stop and tool; null when there is none.</summary>
-    public static string? ScriptsFolder => Scripts();
+    public static string? ScriptsFolder => SharedFiles.FolderOf("kafka/start");
 
     /// <summary>Where it listens: <c>127.0.0.1:port</c>.</summary>
     public string Address => $"127.0.0.1:{_port}";
@@ -54,7 +54,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     public static async Task<KafkaBroker> StartAsync(params string[] settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        var scripts = Scripts() ?? throw new InvalidOperationException(WhyAbsent);
+        var scripts = ScriptsFolder ?? throw new InvalidOperationException(WhyAbsent);
         var directory = Path.Combine(Path.GetTempPath(), $"millrace-kafka-{Guid.NewGuid():N}");
         var port = FreePorts();
         var broker = new KafkaBroker(scripts, directory, port, [.. settings.Select(setting => setting
@@ -143,7 +143,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <param name="arguments">The class and its arguments.</param>
     public static async Task<string> ToolWithInputAsync(string input, params string[] arguments)
     {
-        var tool = Path.Combine(Scripts() ?? throw new InvalidOperationException(WhyAbsent), "tool");
+        var tool = Path.Combine(ScriptsFolder ?? throw new InvalidOperationException(WhyAbsent), "tool");
         var (code, output, error) = await ExecuteAsync(tool, arguments, input);
         return code == 0 ? output : throw new InvalidOperationException($"tool {string.Join(' ', arguments)} ended with {code}: {error}");
     }
@@ -205,22 +205,5 @@ public sealed class KafkaBroker : IAsyncDisposable
                 // Taken; another pair.
             }
         }
-    }
-
-    private static string? Scripts()
-    {
-        if (Environment.GetEnvironmentVariable("MILLRACE_SHARED") is { Length: > 0 } named) return Existing(named);
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (Existing(Path.Combine(folder.FullName, "shared")) is { } found) return found;
-        }
-
-        return null;
-    }
-
-    private static string? Existing(string shared)
-    {
-        var scripts = Path.Combine(shared, "kafka");
-        return File.Exists(Path.Combine(scripts, "start")) ? scripts : null;
     }
 }
