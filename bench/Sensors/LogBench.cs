@@ -36,14 +36,14 @@ internal sealed class LogBench(BenchOptions options, string folder)
         var topology = new StreamTopology(Topology.Name);
         Topology.Define(topology, Topology.Events(), ClockBounds.Replay, isReplay: true, TimeProvider.System);
         using var streams = new RunningTopology(topology);
-        await using var runtime = new ProcessorRuntime(engine, streams.Processors);
+        await using var runtime = new ProcessorRuntime(engine, streams.Processors, EngineChoice.ForReadings(new ProcessorRuntimeOptions()));
         GC.Collect();
         foreach (var companion in streams.Processors.SelectMany(processor => processor.Companions))
             await engine.EnsureTopicAsync(new TopicSpecification { Name = companion.Name, Partitions = options.Partitions });
-        var (pauses, young, allocated) = (GC.GetTotalPauseDuration(), GC.CollectionCount(0), GC.GetTotalAllocatedBytes());
+        var (pauses, young, allocated) = (GC.GetTotalPauseDuration(), GC.CollectionCount(0), GC.GetTotalAllocatedBytes(precise: true));
         var (cpu, clock) = (Usage.CpuSeconds(), Stopwatch.StartNew());
         await runtime.StartAsync();
-        var (half, samples) = await WatchAsync(engine, runtime, clock);
+        var (half, rss, heap) = await WatchAsync(engine, runtime, clock);
         await runtime.WaitUntilIdleAsync();
         var (seconds, cpuSeconds) = (clock.Elapsed.TotalSeconds, Usage.CpuSeconds() - cpu);
 
@@ -67,16 +67,17 @@ internal sealed class LogBench(BenchOptions options, string folder)
             alerts = await CountAsync(engine, AlertTopics.Triggered),
             gcPauseSeconds = Math.Round((GC.GetTotalPauseDuration() - pauses).TotalSeconds, 2),
             collections = new[] { GC.CollectionCount(0) - young, GC.CollectionCount(1), GC.CollectionCount(2) },
-            allocatedBytesPerReading = (GC.GetTotalAllocatedBytes() - allocated) / options.Readings,
-            rssMegabytes = samples,
+            allocatedBytesPerReading = (GC.GetTotalAllocatedBytes(precise: true) - allocated) / options.Readings,
+            rssMegabytes = rss,
+            heapMegabytes = heap,
             durability = "every commit is synced",
         };
     }
 
-    /// <summary>When half of the readings were done, and the process's memory on the way.</summary>
-    private async Task<(double Half, List<long> Rss)> WatchAsync(Engine engine, ProcessorRuntime runtime, Stopwatch clock)
+    /// <summary>When half of the readings were done, and the process's memory on the way: all of it, and the heap after the last whole collection.</summary>
+    private async Task<(double Half, List<long> Rss, List<long> Heap)> WatchAsync(Engine engine, ProcessorRuntime runtime, Stopwatch clock)
     {
-        var (half, rss) = (0.0, new List<long>());
+        var (half, rss, heap) = (0.0, new List<long>(), new List<long>());
         First = 0;
         using var beats = new PeriodicTimer(SampleEvery);
         while (await beats.WaitForNextTickAsync())
@@ -85,10 +86,11 @@ internal sealed class LogBench(BenchOptions options, string folder)
             if (First == 0 && done > 0) First = clock.Elapsed.TotalSeconds;
             if (half == 0 && done >= options.Readings / 2) half = clock.Elapsed.TotalSeconds;
             rss.Add(Usage.RssBytes() >> 20);
+            heap.Add(GC.GetGCMemoryInfo(GCKind.FullBlocking).HeapSizeBytes >> 20);
             if (await CountAsync(engine, ReadingTopics.Validated) + await CountAsync(engine, ReadingTopics.Rejected) >= options.Readings) break;
         }
 
-        return (half, rss);
+        return (half, rss, heap);
     }
 
     private async Task FillAsync(LogEngine engine)

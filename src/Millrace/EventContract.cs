@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -66,16 +65,6 @@ public abstract class EventContract
     /// <summary>The event's subject, or null.</summary>
     /// <exception cref="ArgumentException">The data is of another class.</exception>
     public abstract string? SubjectOf(object data);
-
-    /// <summary>Writes an event's data as JSON.</summary>
-    /// <exception cref="ArgumentException">The data is of another class.</exception>
-    public void WriteData(object data, IBufferWriter<byte> output)
-    {
-        ArgumentNullException.ThrowIfNull(data);
-        ArgumentNullException.ThrowIfNull(output);
-        using var json = new Utf8JsonWriter(output);
-        Write(json, data);
-    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Type} ({ClrType.Name})";

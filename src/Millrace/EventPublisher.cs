@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Text;
 
 namespace Millrace;
 
@@ -40,14 +39,12 @@ public readonly record struct PublishedEvent(string Id, TopicPartition Target, l
 /// </summary>
 public sealed class EventPublisher
 {
-    private const int KeptWritersMax = 16;
-
     private static readonly ReadOnlyMemory<byte> Json = "application/json"u8.ToArray();
 
     private readonly TimeProvider _time;
     private readonly Func<string>? _newId;
     private readonly ReadOnlyMemory<byte> _source;
-    private readonly EventWriter?[] _writers = new EventWriter?[KeptWritersMax];
+    private readonly EventWriters _writers = new();
     private readonly ConcurrentDictionary<(Engine Engine, string Topic), int> _partitions = new();
 
     /// <summary>Makes a publisher.</summary>
@@ -63,12 +60,9 @@ public sealed class EventPublisher
     public EventPublisher(EventRegistry registry, string source, TimeProvider time, Func<string>? newId = null)
     {
         ArgumentNullException.ThrowIfNull(registry);
-        ArgumentException.ThrowIfNullOrEmpty(source);
         ArgumentNullException.ThrowIfNull(time);
         (Registry, Source, _time, _newId) = (registry, source, time, newId);
-        _source = Encoding.UTF8.GetBytes(source);
-        if (!EventText.IsAllowed(_source.Span))
-            throw new ArgumentException($"The source '{source}' holds a character that CloudEvents forbids.");
+        _source = EventText.Source(source);
     }
 
     /// <summary>The event types that can be said.</summary>
@@ -98,7 +92,7 @@ public sealed class EventPublisher
         if (cause.Id.IsEmpty)
             throw new ArgumentException("There is no cause. Without one, say the event with options that state an id.", nameof(cause));
         var contract = Registry.Find(data.GetType());
-        var writer = Rent();
+        var writer = _writers.Rent();
         writer.Begin(contract.Mode);
         var id = writer.Reserve(StableId.Length);
         StableId.Write(_source.Span, cause, ordinal, id.Span);
@@ -113,7 +107,7 @@ public sealed class EventPublisher
 
         var (key, timestamp) = Complete(writer, contract, data, null);
         scope.To(contract.Topic, key.Span).Add(timestamp, true, key.Span, true, writer.Value.Span, writer.Headers);
-        Return(writer);
+        _writers.Return(writer);
     }
 
     /// <summary>Says an event within a processor's call that has no event as its cause, such as a timer's.</summary>
@@ -130,10 +124,10 @@ public sealed class EventPublisher
         if (options.Id is null)
             throw new ArgumentException("Within a processor an event without a cause needs an id that stays the same.", nameof(options));
         var contract = Registry.Find(data.GetType());
-        var writer = Rent();
+        var writer = _writers.Rent();
         var (key, timestamp) = Write(writer, contract, data, options.Id, options);
         scope.To(contract.Topic, key.Span).Add(timestamp, true, key.Span, true, writer.Value.Span, writer.Headers);
-        Return(writer);
+        _writers.Return(writer);
     }
 
     /// <summary>Adds an event to a commit that is made outside any processor.</summary>
@@ -158,12 +152,12 @@ public sealed class EventPublisher
             ?? throw new ArgumentException("No id is stated and the publisher was given no source of ids.");
         var partitions = await PartitionsOfAsync(engine, contract.Topic, cancellation);
 
-        var writer = Rent();
+        var writer = _writers.Rent();
         var (key, timestamp) = Write(writer, contract, data, id, options);
         var target = new TopicPartition(contract.Topic, Partitioner.PartitionOf(key.Span, partitions));
         var batch = commit.To(target);
         batch.Add(timestamp, true, key.Span, true, writer.Value.Span, writer.Headers);
-        Return(writer);
+        _writers.Return(writer);
         return new AddedEvent(id, target, batch.Count - 1);
     }
 
@@ -232,25 +226,48 @@ public sealed class EventPublisher
         _partitions[(engine, topic)] = found.Partitions.Count;
         return found.Partitions.Count;
     }
+}
 
-    private EventWriter Rent()
+/// <summary>
+/// Writes events of one registry and one source as records, whoever says where they go: what codecs of streams are made of. Nothing is
+/// allocated per event but what its data needs to become JSON. Thread safe.
+/// </summary>
+/// <param name="registry">The event types.</param>
+/// <param name="source">The CloudEvents source of every event, a URI reference such as <c>/services/sensors</c>.</param>
+/// <exception cref="ArgumentException">The source is empty or holds a character that CloudEvents forbids.</exception>
+public sealed class EventRecordWriter(EventRegistry registry, string source)
+{
+    private static readonly ReadOnlyMemory<byte> Json = "application/json"u8.ToArray();
+
+    private readonly ReadOnlyMemory<byte> _source = EventText.Source(source);
+    private readonly EventWriters _writers = new();
+
+    /// <summary>Writes one at the end of a batch.</summary>
+    /// <param name="data">The data, of a class in the registry.</param>
+    /// <param name="id">The event's id.</param>
+    /// <param name="key">The record's key.</param>
+    /// <param name="timestamp">The event's and the record's time, in milliseconds since the Unix epoch.</param>
+    /// <param name="target">The batch.</param>
+    /// <exception cref="ArgumentException">
+    /// The class is not in the registry, or the id is empty or holds what CloudEvents forbids.
+    /// </exception>
+    public void Write(object data, string id, ReadOnlySpan<byte> key, long timestamp, RecordBatchBuilder target)
     {
-        foreach (ref var slot in _writers.AsSpan())
-        {
-            if (slot is not null && Interlocked.Exchange(ref slot, null) is { } writer) return writer;
-        }
-
-        return new EventWriter();
-    }
-
-    /// <summary>Not reached after a failure: such a writer is left to the collector.</summary>
-    private void Return(EventWriter writer)
-    {
-        foreach (ref var slot in writer.IsWorthKeeping ? _writers.AsSpan() : [])
-        {
-            if (slot is null && Interlocked.CompareExchange(ref slot, writer, null) is null) return;
-        }
-
-        writer.Dispose();
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(target);
+        var contract = registry.Find(data.GetType());
+        var writer = _writers.Rent();
+        writer.Begin(contract.Mode);
+        writer.Set(EventAttribute.Id, id);
+        writer.Set(EventAttribute.Source, _source);
+        writer.Set(EventAttribute.Type, contract.Utf8Type);
+        writer.Set(DateTimeOffset.FromUnixTimeMilliseconds(timestamp));
+        writer.Set(EventAttribute.DataContentType, Json);
+        writer.Set(EventAttribute.Subject, contract.SubjectOf(data));
+        writer.Set(EventAttribute.DataSchema, contract.DataSchema);
+        contract.Write(writer.OpenData(), data);
+        writer.Close();
+        target.Add(timestamp, true, key, true, writer.Value.Span, writer.Headers);
+        _writers.Return(writer);
     }
 }

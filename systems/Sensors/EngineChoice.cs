@@ -24,12 +24,21 @@ internal static class EngineChoice
         SensorsEngine.Kafka => millrace.UseKafka(
             options.Bootstrap!, kafka => kafka with { StateDirectory = Path.Combine(options.DataDirectory, "state") }),
         _ => throw new InvalidOperationException($"Unknown engine {options.Engine}."),
-    }).ConfigureRuntime(runtime => runtime with
+    }).ConfigureRuntime(runtime => ForReadings(runtime) with
     {
         StopDeadline = TimeSpan.FromMilliseconds(700),
         CancelGrace = TimeSpan.FromMilliseconds(200),
         Seed = RandomNumberGenerator.GetInt32(int.MaxValue),
     });
+
+    /// <summary>
+    /// Commits of twice the usual size: what a device has of state is written once per commit, however many of its readings are in it.
+    /// </summary>
+    public static ProcessorRuntimeOptions ForReadings(ProcessorRuntimeOptions runtime) => runtime with
+    {
+        FetchBytesMax = 2 << 20,
+        CommitBytesMax = 8 << 20,
+    };
 
     /// <summary>
     /// Readings from MQTT to <see cref="ReadingTopics.Raw"/>, acknowledged when they are durable, and alerts back to MQTT.

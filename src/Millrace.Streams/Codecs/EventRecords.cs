@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Millrace.Streams.Codecs;
 
 /// <summary>CloudEvents whose data is a class of a registry.</summary>
@@ -7,14 +5,14 @@ internal sealed class EventRecords<T> : RecordCodec<T>
     where T : class
 {
     private readonly EventRegistry _registry;
-    private readonly string? _source;
+    private readonly EventRecordWriter? _writer;
 
     public EventRecords(EventRegistry registry, string? source)
     {
         if (!registry.Contracts.Any(contract => typeof(T).IsAssignableFrom(contract.ClrType)))
             _ = registry.Find(typeof(T)); // says what is missing
         _registry = registry;
-        _source = source;
+        _writer = source is null ? null : new EventRecordWriter(registry, source);
     }
 
     public override bool TryRead(in Record record, out T value, out long timestamp, out string reason)
@@ -50,20 +48,8 @@ internal sealed class EventRecords<T> : RecordCodec<T>
 
     public override void Write(T value, in OutgoingRecord record, RecordBatchBuilder target)
     {
-        var contract = _registry.Find(value.GetType());
-        var data = new ArrayBufferWriter<byte>(256);
-        contract.WriteData(value, data);
-        EventCodec.Write(
-            new CloudEvent
-            {
-                Id = record.Id,
-                Source = _source
-                    ?? throw new InvalidOperationException("The codec was made without a source, which events that are written need."),
-                Type = contract.Type,
-                Time = DateTimeOffset.FromUnixTimeMilliseconds(record.Timestamp),
-                DataContentType = "application/json",
-                Data = data.WrittenMemory,
-            },
-            contract.Mode, record.Key, record.Timestamp, target);
+        if (_writer is null)
+            throw new InvalidOperationException("The codec was made without a source, which events that are written need.");
+        _writer.Write(value, record.Id, record.Key, record.Timestamp, target);
     }
 }

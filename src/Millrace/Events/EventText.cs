@@ -29,6 +29,15 @@ internal static class EventText
         return rest.IsEmpty;
     }
 
+    /// <summary>A source as its bytes.</summary>
+    /// <exception cref="ArgumentException">It is empty or holds a character that CloudEvents forbids.</exception>
+    public static ReadOnlyMemory<byte> Source(string source)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        var utf8 = Encoding.UTF8.GetBytes(source);
+        return IsAllowed(utf8) ? utf8 : throw new ArgumentException($"The source '{source}' holds a character that CloudEvents forbids.");
+    }
+
     /// <summary>The value in quotes for a message: cut after 80 bytes, what cannot be shown replaced.</summary>
     public static string Quote(ReadOnlySpan<byte> utf8)
     {
