@@ -65,6 +65,13 @@ public abstract class MqttRig : IAsyncLifetime
         RestartBackoffMin = TimeSpan.FromMilliseconds(1),
     };
 
+    /// <summary>
+    /// A source that does not connect again before the test ends it: such a connection would wait at the listener and be taken for that of
+    /// the next source.
+    /// </summary>
+    protected MqttSourceOptions WithoutReturn(params MqttRoute[] routes) =>
+        AtListener(routes) with { RestartBackoffMin = TimeSpan.FromSeconds(30) };
+
     /// <summary>A source with the embedded broker.</summary>
     protected static MqttSourceOptions Embedded(params MqttRoute[] routes) => new()
     {

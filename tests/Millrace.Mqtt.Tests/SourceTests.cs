@@ -116,7 +116,7 @@ public sealed class SourceTests : MqttRig
             reached.TrySetResult();
             throw new MillraceException(FailureCodes.Unreachable, "the answer was lost");
         };
-        await using (await StartAsync(AtListener(Readings)))
+        await using (await StartAsync(WithoutReturn(Readings)))
         {
             using var before = await Wire.AcceptAsync(Listener, Cancellation);
             await before.WelcomeAsync(true, Cancellation);
@@ -198,7 +198,7 @@ public sealed class SourceTests : MqttRig
     [Fact]
     public async Task What_was_retained_and_taken_before_a_restart_is_not_new_after_it()
     {
-        var options = AtListener(Readings with { Retained = MqttRetained.OnlyWhenNew });
+        var options = WithoutReturn(Readings with { Retained = MqttRetained.OnlyWhenNew });
         for (var i = 0; i < 2; i++)
         {
             await using (await StartAsync(options))
