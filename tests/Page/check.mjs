@@ -5,68 +5,13 @@
 //
 // The Shop must be fresh or not, with or without simulated customers: the check places orders of its own.
 // CHROMIUM names the browser where it is not in one of the usual places. The last line reads `N passed, N failed`.
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+import { check, close, expect, listen, live, open, until } from './harness.mjs';
 
 const base = (process.argv[2] ?? 'http://127.0.0.1:5080').replace(/\/$/, '');
-const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const waitMaxMs = 20_000;
 const orderBody = sku => JSON.stringify({
   customerId: 'CUST-PAGE', currency: 'USD', items: [{ sku, quantity: 1 }],
   shippingAddress: { street: '1 Mill Lane', city: 'Seattle', country: 'US' },
 });
-
-const executablePath = process.env.CHROMIUM ?? browsers.find(existsSync);
-if (!executablePath) {
-  console.log(`No browser in ${browsers.join(', ')}: set CHROMIUM to one.`);
-  console.log('0 passed, 1 failed');
-  process.exit(1);
-}
-
-let passed = 0;
-let failed = 0;
-const complaints = [];
-
-async function check(sentence, prove) {
-  try {
-    await prove();
-    passed++;
-    console.log(`ok      ${sentence}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED  ${sentence}\n        ${error.message.split('\n').slice(0, 6).join('\n        ')}`);
-  }
-}
-
-function expect(isTrue, message) {
-  if (!isTrue) {
-    throw new Error(message);
-  }
-}
-
-async function until(message, probe) {
-  const end = performance.now() + waitMaxMs;
-  for (;;) {
-    const value = await probe();
-    if (value) {
-      return value;
-    }
-    expect(performance.now() < end, `waited ${waitMaxMs / 1000} s for: ${message}`);
-    await new Promise(resume => setTimeout(resume, 100));
-  }
-}
-
-// A refusal that the page asked for on purpose is reported by the browser as a failed resource; everything else is a complaint.
-function listen(page) {
-  page.on('pageerror', error => complaints.push(error.stack ?? error.message));
-  page.on('console', message => {
-    const isRefusal = /^Failed to load resource: the server responded with a status of (400|404|422)/.test(message.text());
-    if (message.type() === 'error' && !isRefusal) {
-      complaints.push(`${message.text()} (${message.location().url})`);
-    }
-  });
-  return page;
-}
 
 async function place(sku) {
   const headers = { 'content-type': 'application/json' };
@@ -85,15 +30,8 @@ async function settled(orderId) {
 
 const number = async (page, id) => Number((await page.locator(`#${id}`).textContent()).replace(/[^\d.-]/g, ''));
 const settledCount = async page => await number(page, 'total-confirmed') + await number(page, 'total-cancelled');
-const live = page => page.locator('#connection[data-state="live"]').waitFor({ timeout: waitMaxMs });
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
-const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-context.setDefaultTimeout(waitMaxMs);
+const { browser, context } = await open();
 const page = listen(await context.newPage());
 let sku;
 let orderId;
@@ -300,10 +238,4 @@ await check('Nothing is wider than a small phone', async () => {
   expect(dialog <= 0, `the order is ${dialog} px too wide`);
 });
 
-await check('The browser has nothing to complain about', async () => {
-  expect(complaints.length === 0, complaints.join('\n'));
-});
-
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await close(browser);
