@@ -14,8 +14,6 @@ public abstract class AlignmentContract
     public async Task A_partition_that_runs_ahead_is_held_within_the_drift_and_goes_on_when_the_others_have_come_closer()
     {
         await using var rig = await OpenAsync();
-        await FillAsync(rig, partition: 0);
-        await FillAsync(rig, partition: 1);
         var (stopped, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
         using var running = new RunningTopology(Define(rig, async reading =>
         {
@@ -23,7 +21,9 @@ public abstract class AlignmentContract
             stopped.TrySetResult();
             await goOn.Task.WaitAsync(rig.Cancellation);
         }));
-        await using var runtime = await rig.StartAsync(running, options => options with { FetchBytesMax = 1_024 });
+        await using var runtime = await StartAsync(rig, running);
+        await FillAsync(rig, partition: 0);
+        await FillAsync(rig, partition: 1);
         await stopped.Task.WaitAsync(rig.Cancellation);
         TopologyStatus? status = null;
         await runtime.WaitUntilAsync(
@@ -53,9 +53,9 @@ public abstract class AlignmentContract
     public async Task A_partition_that_is_idle_holds_nobody_and_a_held_one_does_not_become_idle()
     {
         await using var rig = await OpenAsync();
-        await FillAsync(rig, partition: 0);
         using var running = new RunningTopology(Define(rig, _ => Task.CompletedTask));
-        await using var runtime = await rig.StartAsync(running, options => options with { FetchBytesMax = 1_024 });
+        await using var runtime = await StartAsync(rig, running);
+        await FillAsync(rig, partition: 0);
         OperatorStatus? held = null;
         await runtime.WaitUntilAsync(_ => (held = SourceOf(running.Explain(), 0))?.IsHeld == true, rig.Cancellation);
 
@@ -66,6 +66,17 @@ public abstract class AlignmentContract
         Assert.False(held.Channels[0].IsIdle);
         Assert.True(SourceOf(running.Explain(), 1)!.Channels[0].IsIdle);
         Assert.Equal(Seconds, (await rig.ValuesAsync("out")).Count);
+    }
+
+    /// <summary>
+    /// Both partitions are there before the first record: else one might have read all of its before there was another to be aligned with.
+    /// </summary>
+    private static async Task<ProcessorRuntime> StartAsync(StreamsRig rig, RunningTopology running)
+    {
+        var runtime = await rig.StartAsync(running, options => options with { FetchBytesMax = 1_024 });
+        await runtime.WaitUntilAsync(
+            _ => SourceOf(running.Explain(), 0) is not null && SourceOf(running.Explain(), 1) is not null, rig.Cancellation);
+        return runtime;
     }
 
     private static OperatorStatus? SourceOf(TopologyStatus status, int partition) =>
