@@ -49,6 +49,21 @@ public sealed class WatchTests
         Assert.Equal(["Raised THRESHOLD warning @1"], _steps);
     }
 
+    [Theory]
+    [InlineData(14, null)]
+    [InlineData(24, "Raised RATE_OF_CHANGE warning @2")]
+    [InlineData(26, "Raised RATE_OF_CHANGE critical @2")]
+    public void A_change_beyond_what_is_usual_is_a_warning_and_beyond_twice_that_critical(double value, string? step)
+    {
+        var watch = new Watch(isByEventTime: false);
+
+        Read(watch, 5, 0, 0);
+        Read(watch, 5, 30_000, 1);
+        Read(watch, value, 60_000, 2);
+
+        Assert.Equal(step is null ? [] : [step], _steps);
+    }
+
     [Fact]
     public void A_change_is_measured_over_half_a_minute_so_that_noise_is_none()
     {
