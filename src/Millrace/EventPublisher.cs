@@ -39,8 +39,6 @@ public readonly record struct PublishedEvent(string Id, TopicPartition Target, l
 /// </summary>
 public sealed class EventPublisher
 {
-    private static readonly ReadOnlyMemory<byte> Json = "application/json"u8.ToArray();
-
     private readonly TimeProvider _time;
     private readonly Func<string>? _newId;
     private readonly ReadOnlyMemory<byte> _source;
@@ -199,13 +197,8 @@ public sealed class EventPublisher
         var timestamp = now.ToUnixTimeMilliseconds();
         writer.Set(stated ?? DateTimeOffset.FromUnixTimeMilliseconds(timestamp));
         writer.Set(EventAttribute.Source, _source);
-        writer.Set(EventAttribute.Type, contract.Utf8Type);
-        writer.Set(EventAttribute.DataContentType, Json);
-        writer.Set(EventAttribute.Subject, contract.SubjectOf(data));
-        writer.Set(EventAttribute.DataSchema, contract.DataSchema);
         var key = writer.KeepKey(contract.KeyOf(data));
-        contract.Write(writer.OpenData(), data);
-        writer.Close();
+        writer.Close(contract, data);
         return (key, timestamp);
     }
 
@@ -237,8 +230,6 @@ public sealed class EventPublisher
 /// <exception cref="ArgumentException">The source is empty or holds a character that CloudEvents forbids.</exception>
 public sealed class EventRecordWriter(EventRegistry registry, string source)
 {
-    private static readonly ReadOnlyMemory<byte> Json = "application/json"u8.ToArray();
-
     private readonly ReadOnlyMemory<byte> _source = EventText.Source(source);
     private readonly EventWriters _writers = new();
 
@@ -260,13 +251,8 @@ public sealed class EventRecordWriter(EventRegistry registry, string source)
         writer.Begin(contract.Mode);
         writer.Set(EventAttribute.Id, id);
         writer.Set(EventAttribute.Source, _source);
-        writer.Set(EventAttribute.Type, contract.Utf8Type);
         writer.Set(DateTimeOffset.FromUnixTimeMilliseconds(timestamp));
-        writer.Set(EventAttribute.DataContentType, Json);
-        writer.Set(EventAttribute.Subject, contract.SubjectOf(data));
-        writer.Set(EventAttribute.DataSchema, contract.DataSchema);
-        contract.Write(writer.OpenData(), data);
-        writer.Close();
+        writer.Close(contract, data);
         target.Add(timestamp, true, key, true, writer.Value.Span, writer.Headers);
         _writers.Return(writer);
     }

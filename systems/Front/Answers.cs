@@ -40,13 +40,19 @@ public sealed record ProblemAnswer
 [JsonSerializable(typeof(ProblemAnswer))]
 internal sealed partial class AnswerJson : JsonSerializerContext;
 
-/// <summary><see cref="AnswerJson"/> with letters and quotes as they are: answers are JSON and never part of HTML.</summary>
-internal static class PlainAnswers
+/// <summary>
+/// Answers with letters and quotes as they are: they are JSON by their content type and never part of HTML, so that nothing but JSON's own
+/// rules asks for escapes.
+/// </summary>
+public static class PlainAnswers
 {
-    public static AnswerJson Json { get; } = new(new JsonSerializerOptions(AnswerJson.Default.Options)
+    internal static AnswerJson Json { get; } = new(Of(AnswerJson.Default.Options));
+
+    /// <summary>The same options, for such answers.</summary>
+    public static JsonSerializerOptions Of(JsonSerializerOptions options) => new(options)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    };
 }
 
 /// <summary>Health over HTTP, which every process tells.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sensors.Alerts;
 using Sensors.Api;
@@ -37,13 +35,8 @@ internal sealed partial class EventJson : JsonSerializerContext;
 [JsonSerializable(typeof(RunReport))]
 internal sealed partial class ApiJson : JsonSerializerContext;
 
-/// <summary>
-/// <see cref="ApiJson"/> with letters and quotes as they are: answers are JSON by their content type and never part of HTML.
-/// </summary>
+/// <summary><see cref="ApiJson"/> as answers are written.</summary>
 internal static class PlainJson
 {
-    public static ApiJson Api { get; } = new(new JsonSerializerOptions(ApiJson.Default.Options)
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    public static ApiJson Api { get; } = new(PlainAnswers.Of(ApiJson.Default.Options));
 }

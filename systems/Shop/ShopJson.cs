@@ -1,5 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Shop.Api;
 using Shop.Inventory;
@@ -51,14 +49,8 @@ internal sealed partial class ShopJson : JsonSerializerContext;
 [JsonSerializable(typeof(LiveMail))]
 internal sealed partial class ApiJson : JsonSerializerContext;
 
-/// <summary>
-/// <see cref="ApiJson"/> with letters and quotes as they are: the answers are JSON by their content type and never part of HTML, so that
-/// nothing but JSON's own rules asks for escapes.
-/// </summary>
+/// <summary><see cref="ApiJson"/> as answers are written.</summary>
 internal static class PlainJson
 {
-    public static ApiJson Api { get; } = new(new JsonSerializerOptions(ApiJson.Default.Options)
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    public static ApiJson Api { get; } = new(PlainAnswers.Of(ApiJson.Default.Options));
 }

@@ -1,4 +1,3 @@
-
 namespace Shop;
 
 /// <summary>Runs the shop as a program: what it prints, and how it ends.</summary>

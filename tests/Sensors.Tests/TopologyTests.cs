@@ -30,6 +30,20 @@ public sealed class TopologyTests
     }
 
     [Fact]
+    public void A_reading_that_comes_before_its_minute_closes_is_in_the_one_average_that_is_said()
+    {
+        Send(20, 1_000);
+        Send(20, 66_000);
+        Assert.Empty(_driver.Read<MinuteAverage>(AverageTopics.Enriched)); // it has ended, and may still grow
+
+        Send(26, 2_000);
+        Send(20, 96_000);
+
+        var average = Assert.Single(_driver.Read<MinuteAverage>(AverageTopics.Enriched)).Value;
+        Assert.Equal((2L, 26.0), (average.Count, average.Max));
+    }
+
+    [Fact]
     public void What_is_known_of_a_device_changes_while_the_streams_run()
     {
         Describe(new DeviceDescribed { DeviceId = "sensor-001", Name = "Boiler", Zone = "cellar" });
@@ -130,6 +144,18 @@ public sealed class TopologyTests
         Assert.Equal((AlertKinds.MissingData, "no reading for 60 s"), (raised.Kind, raised.Reason));
         Send(20, 70_000);
         Assert.IsType<AlertEvent.Cleared>(Assert.Single(_driver.Read<AlertEvent>(AlertTopics.Triggered)).Value);
+    }
+
+    [Fact]
+    public void A_device_of_which_is_said_that_it_is_silent_sooner_is_an_alert_sooner()
+    {
+        Send(20, 0);
+        Describe(new DeviceDescribed { DeviceId = "sensor-001", SilentAfterSeconds = 10 });
+
+        _driver.AdvanceProcessingTime(TimeSpan.FromSeconds(11));
+
+        var raised = Assert.IsType<AlertEvent.Raised>(Assert.Single(_driver.Read<AlertEvent>(AlertTopics.Triggered)).Value);
+        Assert.Equal("no reading for 10 s", raised.Reason);
     }
 
     [Fact]

@@ -18,6 +18,8 @@ internal sealed class EventWriter : IDisposable
     private static readonly JsonWriterOptions Options =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    private static readonly ReadOnlyMemory<byte> JsonType = "application/json"u8.ToArray();
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly JsonEncodedText[] Names =
         [.. Enumerable.Range(0, EventSlices.Count).Select(a => JsonEncodedText.Encode(EventAttributes.NameOf((EventAttribute)a)))];
@@ -107,7 +109,7 @@ internal sealed class EventWriter : IDisposable
     /// <summary>Keeps a record's key as UTF-8 until the next <see cref="Begin"/>.</summary>
     public ReadOnlyMemory<byte> KeepKey(string key) => Keep(Strict.GetBytes(key, _text.GetSpan(Strict.GetMaxByteCount(key.Length))));
 
-    /// <summary>Writes the attributes and returns where to write the data as one JSON value; then <see cref="Close"/>.</summary>
+    /// <summary>Writes the attributes and returns where to write the data as one JSON value; then <see cref="Close()"/>.</summary>
     public Utf8JsonWriter OpenData()
     {
         HasValue = true;
@@ -118,6 +120,18 @@ internal sealed class EventWriter : IDisposable
         }
 
         return _json;
+    }
+
+    /// <summary>Sets what follows from the contract and the data, writes the data and ends the event.</summary>
+    /// <exception cref="ArgumentException">The data is of another class, or its subject holds what CloudEvents forbids.</exception>
+    public void Close(EventContract contract, object data)
+    {
+        Set(EventAttribute.Type, contract.Utf8Type);
+        Set(EventAttribute.DataContentType, JsonType);
+        Set(EventAttribute.Subject, contract.SubjectOf(data));
+        Set(EventAttribute.DataSchema, contract.DataSchema);
+        contract.Write(OpenData(), data);
+        Close();
     }
 
     /// <summary>Ends the event.</summary>

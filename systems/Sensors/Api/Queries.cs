@@ -1,4 +1,3 @@
-
 namespace Sensors.Api;
 
 /// <summary>Reads what a query asks for.</summary>

@@ -47,7 +47,7 @@ internal sealed class StatsSource(
         var stats = await MakeAsync(cancellation);
         var rejected = stats.Rejected;
         if (malformed > 0) rejected[Simulation.SeriesReplay.Malformed] = malformed;
-        var accepted = WrittenTo(ReadingTopics.Validated);
+        var accepted = WrittenTo(ReadingTopics.Validated, streams.Explain());
         var (alerts, _) = view.ListAlerts(_ => true, 1, int.MaxValue);
         return new RunReport
         {
@@ -77,14 +77,15 @@ internal sealed class StatsSource(
         foreach (var status in runtime.Statuses)
             lag[status.Processor] = (await engine.DescribeLagAsync(status.Processor, cancellation)).Sum(partition => partition.Lag);
         var (devices, alerts, rejected) = view.Count();
-        var watermark = Watermark();
+        var explained = streams.Explain();
+        var watermark = Watermark(explained);
         return new SensorsStats
         {
             Devices = devices,
             Alerts = alerts,
             Rejected = rejected,
-            Late = WrittenTo(ReadingTopics.Late),
-            Windows = WrittenTo(AverageTopics.Enriched),
+            Late = WrittenTo(ReadingTopics.Late, explained),
+            Windows = WrittenTo(AverageTopics.Enriched, explained),
             Topics = topics,
             Lag = lag,
             Watermark = watermark,
@@ -95,14 +96,14 @@ internal sealed class StatsSource(
     }
 
     /// <summary>How many records the streams wrote to a topic from here, by their own count: offsets have gaps on Kafka.</summary>
-    private long WrittenTo(string topic) => streams.Explain().Stages.SelectMany(stage => stage.Operators)
+    private static long WrittenTo(string topic, TopologyStatus explained) => explained.Stages.SelectMany(stage => stage.Operators)
         .Where(one => one.Name.EndsWith($": output {topic}", StringComparison.Ordinal))
         .Sum(one => one.Sum(status => status.RecordsWritten));
 
     /// <summary>The least of the readings' partitions that have had one and are not idle; null when there is none.</summary>
-    private DateTimeOffset? Watermark()
+    private static DateTimeOffset? Watermark(TopologyStatus explained)
     {
-        var source = streams.Explain().Stages.SelectMany(stage => stage.Operators)
+        var source = explained.Stages.SelectMany(stage => stage.Operators)
             .FirstOrDefault(one => one.Name.Contains(ReadingTopics.Raw, StringComparison.Ordinal));
         return source is { Awake: > 0 } ? EventClock.Time(source.Slowest.Watermark) : null;
     }
