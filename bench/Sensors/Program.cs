@@ -1,12 +1,14 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
+using Millrace.Figures;
 using Millrace.SensorsBench;
 
 // dotnet run -c Release --project bench/Sensors -- log --devices 100000 --readings 6000000 [--every SECONDS] [--data DIR]
-var options = BenchOptions.Read(args);
-if (options is null)
+if (!BenchOptions.TryRead(args, out var options, out var complaint))
 {
+    Console.Error.WriteLine(complaint);
     Console.Error.WriteLine("log [--devices 100000] [--readings 6000000] [--every 10] [--partitions 100] [--data DIR]");
     return 2;
 }
@@ -25,37 +27,30 @@ finally
 /// <summary>What is measured.</summary>
 internal sealed record BenchOptions
 {
-    public int Devices { get; private set; } = 100_000;
+    public int Devices { get; init; } = 100_000;
 
-    public long Readings { get; private set; } = 6_000_000;
+    public long Readings { get; init; } = 6_000_000;
 
     /// <summary>How often a device sends, in seconds of event time.</summary>
-    public double Every { get; private set; } = 10;
+    public double Every { get; init; } = 10;
 
-    public int Partitions { get; private set; } = 100;
+    public int Partitions { get; init; } = 100;
 
-    public string? Data { get; private set; }
+    public string? Data { get; init; }
 
-    public static BenchOptions? Read(string[] arguments)
+    public static bool TryRead(string[] args, [NotNullWhen(true)] out BenchOptions? options, [NotNullWhen(false)] out string? complaint) =>
+        CommandLine.TryRead(args, ["log"], new BenchOptions(), (known, _) => known, With, out options, out complaint);
+
+    private static BenchOptions? With(BenchOptions options, string name, string value) => name switch
     {
-        if (arguments is not ["log", ..] || arguments.Length % 2 == 0) return null;
-        var options = new BenchOptions();
-        for (var i = 1; i < arguments.Length; i += 2)
-        {
-            var value = arguments[i + 1];
-            switch (arguments[i])
-            {
-                case "--devices": options.Devices = int.Parse(value, CultureInfo.InvariantCulture); break;
-                case "--readings": options.Readings = long.Parse(value, CultureInfo.InvariantCulture); break;
-                case "--every": options.Every = double.Parse(value, CultureInfo.InvariantCulture); break;
-                case "--partitions": options.Partitions = int.Parse(value, CultureInfo.InvariantCulture); break;
-                case "--data": options.Data = Path.GetFullPath(value); break;
-                default: return null;
-            }
-        }
-
-        return options;
-    }
+        "--devices" when CommandLine.TryCount(value, out var devices) => options with { Devices = devices },
+        "--readings" when CommandLine.TryCount(value, out var readings) => options with { Readings = readings },
+        "--every" when double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var every) && every > 0 =>
+            options with { Every = every },
+        "--partitions" when CommandLine.TryCount(value, out var partitions) => options with { Partitions = partitions },
+        "--data" => options with { Data = Path.GetFullPath(value) },
+        _ => null,
+    };
 }
 
 /// <summary>The process's clocks.</summary>

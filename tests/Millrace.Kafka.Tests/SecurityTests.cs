@@ -18,7 +18,7 @@ public sealed class SecureBroker : IAsyncLifetime
     private const ResourceType TransactionalId = (ResourceType)5;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("millrace-tls-");
-    private readonly int _saslPort = KafkaBroker.FreePorts(), _otherPorts = KafkaBroker.FreePorts();
+    private readonly int _saslPort = Ports.Free(), _otherPorts = Ports.Free();
     private KafkaBroker? _broker;
 
     public string Sasl => $"127.0.0.1:{_saslPort}";

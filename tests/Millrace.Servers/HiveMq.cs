@@ -13,14 +13,20 @@ public sealed class HiveMq : IDisposable
 
     private HiveMq(string scripts, string folder, int port) => (_scripts, _folder, _port) = (scripts, folder, port);
 
+    /// <summary>Why none can be started here, for tests that are skipped.</summary>
+    public static string WhyAbsent => "HiveMQ is not there: name in MILLRACE_SHARED a folder that holds hivemq/start and hivemq/stop.";
+
+    /// <summary>Whether one can be started.</summary>
+    public static bool CanStart => Scripts is not null;
+
+    private static string? Scripts => SharedFiles.FolderOf("hivemq/start");
+
     /// <summary>Starts one and returns when it answers.</summary>
     /// <param name="folder">Where its data is.</param>
     /// <param name="port">Its port.</param>
     public static async Task<HiveMq> StartAsync(string folder, int port)
     {
-        var scripts = SharedFiles.FolderOf("hivemq/start") ?? throw new InvalidOperationException(
-            "No HiveMQ here: name in MILLRACE_SHARED a folder that holds hivemq/start and hivemq/stop.");
-        var broker = new HiveMq(scripts, folder, port);
+        var broker = new HiveMq(Scripts ?? throw new InvalidOperationException(WhyAbsent), folder, port);
         await broker.StartAsync();
         return broker;
     }

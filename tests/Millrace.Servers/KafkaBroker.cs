@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Millrace.Servers;
 
@@ -56,7 +54,7 @@ public sealed class KafkaBroker : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(settings);
         var scripts = ScriptsFolder ?? throw new InvalidOperationException(WhyAbsent);
         var directory = Path.Combine(Path.GetTempPath(), $"millrace-kafka-{Guid.NewGuid():N}");
-        var port = FreePorts();
+        var port = Ports.Free();
         var broker = new KafkaBroker(scripts, directory, port, [.. settings.Select(setting => setting
             .Replace("{port}", $"{port}", StringComparison.Ordinal).Replace("{controller}", $"{port + 1}", StringComparison.Ordinal))]);
         await broker.StartAgainAsync();
@@ -71,7 +69,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <param name="address">What clients are told.</param>
     public static string[] Advertising(string address)
     {
-        var between = $"127.0.0.1:{FreePorts()}";
+        var between = $"127.0.0.1:{Ports.Free()}";
         return
         [
             $"listeners=PLAINTEXT://127.0.0.1:{{port}},BETWEEN://{between},CONTROLLER://127.0.0.1:{{controller}}",
@@ -180,30 +178,6 @@ public sealed class KafkaBroker : IAsyncDisposable
         {
             File.Delete(output);
             File.Delete(error);
-        }
-    }
-
-    /// <summary>
-    /// A port that is free, and the next one, which is too. Both are below those that systems give to outgoing connections: else one of
-    /// those could take the port while a broker is away, or be the client that connects to itself.
-    /// </summary>
-    public static int FreePorts()
-    {
-        while (true)
-        {
-            var port = Random.Shared.Next(20_000, 32_000);
-            try
-            {
-                using var first = new TcpListener(IPAddress.Loopback, port);
-                using var second = new TcpListener(IPAddress.Loopback, port + 1);
-                first.Start();
-                second.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken; another pair.
-            }
         }
     }
 }

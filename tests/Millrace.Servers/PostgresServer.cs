@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace Millrace.Servers;
@@ -33,7 +31,7 @@ public sealed class PostgresServer : IAsyncDisposable
         var server = new PostgresServer(FindPrograms() ?? throw new InvalidOperationException(WhyAbsent));
         if (Environment.IsPrivilegedProcess) await RunAsync("chown", ["nobody", server._directory.FullName], cancellation);
         await server.CallAsync("initdb", ["-D", server.Data, "-U", "millrace", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], cancellation);
-        server.Port = FreePort();
+        server.Port = Ports.Free();
         await server.StartAsync(cancellation);
         return server;
     }
@@ -93,12 +91,5 @@ public sealed class PostgresServer : IAsyncDisposable
         var installed = Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql") : [];
         return installed.OrderDescending(StringComparer.Ordinal).Select(folder => Path.Combine(folder, "bin")).Prepend(named)
             .FirstOrDefault(folder => folder is not null && File.Exists(Path.Combine(folder, "initdb")));
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

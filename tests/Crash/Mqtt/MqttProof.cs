@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Millrace.Servers;
 
 namespace Millrace.Crash.Mqtt;
@@ -37,7 +35,7 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
     private async Task<int> RunAsync(CancellationToken cancellation)
     {
         var ledger = new MqttLedger(_plan);
-        var port = FreePort();
+        var port = Ports.Free();
         Console.WriteLine(
             $"{options.Proof}: {_plan.Messages1} messages of quality 1, {_plan.Messages2} of quality 2, {_kills} kills of the platform, " +
             $"{(isEmbedded ? "its own broker" : $"{options.BrokerKills} of HiveMQ")}, seed {options.Seed}, data {_root}");
@@ -196,11 +194,4 @@ internal sealed class MqttProof(CrashOptions options, bool isEmbedded) : IDispos
         $"{ledger.Begun} messages published, {ledger.Acknowledged} acknowledged, {ledger.Taken} in the log";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
 }

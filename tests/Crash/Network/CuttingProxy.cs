@@ -28,7 +28,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
     public CuttingProxy(int seed)
     {
         _random = new Random(seed);
-        _listener = new TcpListener(IPAddress.Loopback, KafkaBroker.FreePorts());
+        _listener = new TcpListener(IPAddress.Loopback, Ports.Free());
         _listener.Start();
         _accepting = Task.Run(AcceptAsync);
         _disturbing = Task.Run(DisturbAsync);

@@ -89,7 +89,7 @@ internal sealed class ServiceProcess(string service, string name, Func<IEnumerab
 
     public string Name => name;
 
-    public Uri Address { get; } = new($"http://127.0.0.1:{KafkaBroker.FreePorts()}");
+    public Uri Address { get; } = new($"http://127.0.0.1:{Ports.Free()}");
 
     public string Errors => _child?.Errors ?? "";
 

@@ -14,7 +14,7 @@ internal sealed class ShopProof(CrashOptions options)
 
     private readonly Random _random = new(options.Seed);
     private readonly string _data = options.Data ?? Path.Combine(Path.GetTempPath(), $"millrace-crash-shop-{Guid.NewGuid():N}");
-    private readonly Uri _address = new($"http://127.0.0.1:{KafkaBroker.FreePorts()}");
+    private readonly Uri _address = new($"http://127.0.0.1:{Ports.Free()}");
 
     public async Task<int> RunAsync()
     {
