@@ -22,7 +22,6 @@ public sealed class KafkaEngine : Engine
     private const int RefreshesMax = 3;
     private const int FindBytesMax = 1 << 16;
 
-    private static readonly EngineCapabilities CapabilitiesOfKafka = new() { HasConditionalAppend = false };
 
     private readonly ConcurrentDictionary<Membership, bool> _members = new();
     private readonly ConcurrentDictionary<string, ProducerSession> _sessions = new(StringComparer.Ordinal);
@@ -40,6 +39,7 @@ public sealed class KafkaEngine : Engine
     private KafkaEngine(KafkaOptions options, StateFolder folder)
     {
         (Options, _folder) = (options, folder);
+        Capabilities = new EngineCapabilities { HasConditionalAppend = false, HasStateOnDisk = options.OpenStateStore is not null };
         Log = new ClientLog(options.LoggerFactory.CreateLogger<KafkaEngine>());
         Clients = new ClientFactory(options, Log);
         Admins = new AdminClients(Clients.Admin, options.Time);
@@ -53,7 +53,7 @@ public sealed class KafkaEngine : Engine
     }
 
     /// <inheritdoc/>
-    public override EngineCapabilities Capabilities => CapabilitiesOfKafka;
+    public override EngineCapabilities Capabilities { get; }
 
     /// <summary>This instance's name among those that share the brokers; see <see cref="KafkaOptions.InstanceId"/>.</summary>
     public string InstanceId => _folder.InstanceId;

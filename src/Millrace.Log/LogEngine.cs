@@ -26,11 +26,12 @@ public sealed class LogEngine : Engine
     {
         (_options, _directoryLock, _catalog, _writer) = (options, directoryLock, catalog, writer);
         _epochs = catalog.Generation << 32;
+        Capabilities = new EngineCapabilities { HasConditionalAppend = true, HasStateOnDisk = options.OpenStateStore is not null };
         writer.Start();
     }
 
     /// <inheritdoc/>
-    public override EngineCapabilities Capabilities { get; } = new() { HasConditionalAppend = true };
+    public override EngineCapabilities Capabilities { get; }
 
     /// <summary>Opens the log in a directory, which is made where it is missing, and recovers what a crash interrupted.</summary>
     /// <param name="directory">The directory; absolute, or relative to the working directory.</param>
@@ -178,7 +179,7 @@ public sealed class LogEngine : Engine
         {
             ThrowIfStopped();
             var groups = _catalog.Groups.Values
-                .Where(g => _coordinators.ContainsKey(g.Name) || g.Partitions.Values.Any(p => !p.Positions.IsEmpty || !p.Stores.IsEmpty))
+                .Where(g => _coordinators.ContainsKey(g.Name) || g.Partitions.Values.Any(p => !p.Positions.IsEmpty || p.State is not null))
                 .Select(g => g.Name).Order(StringComparer.Ordinal).ToList();
             return ValueTask.FromResult<IReadOnlyList<string>>(groups);
         }
@@ -237,7 +238,7 @@ public sealed class LogEngine : Engine
         PendingCommit pending;
         try
         {
-            pending = new PendingCommit(_catalog, _options.CommitBytesMax, commit, owner, ownerEpoch);
+            pending = new PendingCommit(_catalog, _options, commit, owner, ownerEpoch);
         }
         catch (Exception refusal)
         {

@@ -48,6 +48,13 @@ public sealed record LogOptions
     /// </summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// Where keyed state is kept, one store per partition of a group, in the folder's <c>stores</c>: on disk, for state larger than memory,
+    /// <c>RocksDbStateStores.Open</c> for one. Null, the default, keeps it in memory. State that was in memory goes there at the next
+    /// start; there is no way back. With it, a commit that changes state waits for the disk whatever the durability of its topics.
+    /// </summary>
+    public OpenStateStore? OpenStateStore { get; init; }
+
     internal void Validate()
     {
         Check(nameof(SegmentBytesMax), SegmentBytesMax, 4096, BytesMax);

@@ -5,6 +5,11 @@ public sealed record EngineCapabilities
 {
     /// <summary>Whether commits may carry <see cref="Commit.Expect"/>. The embedded engine can; Kafka cannot.</summary>
     public required bool HasConditionalAppend { get; init; }
+
+    /// <summary>
+    /// Whether keyed state is kept on disk, so that it may be larger than memory: with the option <c>OpenStateStore</c> of either engine.
+    /// </summary>
+    public bool HasStateOnDisk { get; init; }
 }
 
 /// <summary>

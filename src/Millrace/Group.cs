@@ -107,8 +107,13 @@ public abstract class OwnedPartition
     /// <summary>The committed value of a key. Thread safe; wait-free on the embedded engine.</summary>
     public abstract bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value);
 
-    /// <summary>The committed entries of a store, ordered by key bytes.</summary>
-    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store);
+    /// <summary>
+    /// Committed entries of a store, ordered by key bytes: as many of the range as it wants, and fewer only when there are no more.
+    /// </summary>
+    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range);
+
+    /// <summary>All committed entries of a store, ordered by key bytes.</summary>
+    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => Scan(store, StateRange.All);
 
     /// <summary>Commits positions, state and records atomically.</summary>
     /// <exception cref="MillraceException">

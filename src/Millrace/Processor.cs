@@ -128,7 +128,13 @@ public abstract class ProcessorScope
     public abstract bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value);
 
     /// <summary>Every entry of a store, with the changes so far, ordered by key bytes. For start-up and small stores: it copies.</summary>
-    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store);
+    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => Scan(store, StateRange.All);
+
+    /// <summary>
+    /// Entries of a store, with the changes so far, ordered by key bytes: as many of the range as it wants, and fewer only when there are
+    /// no more.
+    /// </summary>
+    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range);
 
     /// <summary>Keeps a value under a key. Both are copied.</summary>
     public abstract void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);

@@ -33,6 +33,26 @@ public abstract class StateContract : EngineContract
     }
 
     [Fact]
+    public async Task A_scan_of_a_range_gives_its_entries_in_order_and_no_more_than_it_wants()
+    {
+        await using var group = await GroupAsync();
+        var owned = await OwnAsync(group);
+
+        await ChangeAsync(owned, commit =>
+        {
+            foreach (var key in (string[])["c", "a", "ba", "d", "b"]) commit.Put("totals", Bytes(key), Bytes(key));
+        });
+
+        Assert.Equal(["b=b", "ba=ba", "c=c"], Scan(new StateRange { From = Bytes("b"), To = Bytes("d") }));
+        Assert.Equal(["b=b", "ba=ba"], Scan(new StateRange { From = Bytes("b"), EntriesMax = 2 }));
+        Assert.Equal(["ba=ba", "c=c"], Scan(new StateRange { EntriesMax = 2 }.After(Bytes("b"))));
+        Assert.Equal(["b=b", "ba=ba"], Scan(StateRange.Prefix(Bytes("b"))));
+
+        IEnumerable<string> Scan(StateRange range) => owned.Scan("totals", range)
+            .Select(entry => $"{Encoding.UTF8.GetString(entry.Key.Span)}={Encoding.UTF8.GetString(entry.Value.Span)}");
+    }
+
+    [Fact]
     public async Task Deleting_what_is_not_there_is_no_failure()
     {
         await using var group = await GroupAsync();

@@ -73,16 +73,23 @@ public abstract class StateStoreContract : IDisposable
     }
 
     [Fact]
-    public void A_scan_is_ordered_by_key_bytes_as_unsigned_numbers()
+    public void A_scan_is_ordered_by_key_bytes_as_unsigned_numbers_and_may_be_of_a_range()
     {
         using var store = OpenCopy();
-        byte[][] keys = [[0x80], [0x7f], [], [0xff, 0x00], [0xff], [0x00], [0x7f, 0x01], [0x00, 0x00], [0xff, 0xff]];
+        byte[][] keys = [[], [0x00], [0x00, 0x00], [0x7f], [0x7f, 0x01], [0x80], [0xff], [0xff, 0x00], [0xff, 0xff]];
+        store.Apply([.. keys.Reverse().Select(key => new StateChange("totals", key, key)), Put("totalt", "", ""), Put("total", "", "")], 9);
 
-        store.Apply([.. keys.Select(key => new StateChange("totals", key, key))], keys.Length);
-
-        byte[][] expected = [[], [0x00], [0x00, 0x00], [0x7f], [0x7f, 0x01], [0x80], [0xff], [0xff, 0x00], [0xff, 0xff]];
-        Assert.Equal(expected, store.Scan("totals").Select(entry => entry.Key.ToArray()));
-        Assert.Equal(expected, store.Scan("totals").Select(entry => entry.Value.ToArray()));
+        (StateRange Range, byte[][] Expected)[] cases =
+        [
+            (StateRange.All, keys), (StateRange.Prefix([]), keys), (new StateRange { EntriesMax = 2 }, keys[..2]),
+            (new StateRange { From = (byte[])[0x00, 0x00] }, keys[2..]), (new StateRange { To = (byte[])[0x80] }, keys[..5]),
+            (new StateRange { From = (byte[])[0x01], To = (byte[])[0x7f, 0x01] }, keys[3..4]),
+            (new StateRange { From = (byte[])[0x80], To = (byte[])[0x7f] }, []),
+            (new StateRange { From = (byte[])[0x00], EntriesMax = 3 }.After([0x00]), keys[2..5]),
+            (StateRange.Prefix([0x7f]), keys[3..5]), (StateRange.Prefix([0xff]), keys[6..]), (StateRange.Prefix([0xff, 0xff]), keys[8..]),
+        ];
+        Assert.All(cases, one => Assert.Equal(one.Expected, store.Scan("totals", one.Range).Select(entry => entry.Value.ToArray())));
+        Assert.Equal(keys, store.Scan("totals").Select(entry => entry.Key.ToArray()));
     }
 
     [Fact]

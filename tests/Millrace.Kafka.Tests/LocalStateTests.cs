@@ -168,7 +168,7 @@ internal sealed class StoreFaults
     public StateStore Open(StateStoreSource source)
     {
         Opened++;
-        return new FaultyStore(this, MemoryStateStore.Open(source, new ClientLog(NullLogger.Instance)));
+        return new FaultyStore(this, SnapshotStateStore.Open(source, new ClientLog(NullLogger.Instance)));
     }
 
     private sealed class FaultyStore(StoreFaults faults, StateStore store) : StateStore
@@ -178,7 +178,7 @@ internal sealed class StoreFaults
         public override bool TryGet(string name, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) =>
             faults._read is { } failure ? throw failure : store.TryGet(name, key, out value);
 
-        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string name) => store.Scan(name);
+        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string name, StateRange range) => store.Scan(name, range);
 
         public override void Apply(IReadOnlyList<StateChange> changes, long position)
         {

@@ -7,9 +7,9 @@ using Millrace.Kafka.State;
 namespace Millrace.Kafka.Tests;
 
 /// <summary>Keyed state in memory with its copy on disk.</summary>
-public sealed class MemoryStateStoreTests : StateStoreContract
+public sealed class SnapshotStateStoreTests : StateStoreContract
 {
-    protected override StateStore Open(StateStoreSource source) => MemoryStateStore.Open(source, new ClientLog(NullLogger.Instance));
+    protected override StateStore Open(StateStoreSource source) => SnapshotStateStore.Open(source, new ClientLog(NullLogger.Instance));
 
     [Fact]
     public void A_change_is_written_to_the_changelog_as_the_format_says()

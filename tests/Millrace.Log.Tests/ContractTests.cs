@@ -1,4 +1,5 @@
 using Millrace.Contract;
+using Millrace.RocksDb;
 
 namespace Millrace.Log.Tests;
 
@@ -7,7 +8,7 @@ namespace Millrace.Log.Tests;
 /// moment, as after a kill. The tests crash while no call is under way; crashes in the middle of calls are the business of the kill -9
 /// program.
 /// </summary>
-internal sealed class LogHost(LogOptions? options = null) : EngineHost
+internal sealed class LogHost(LogOptions? options = null, RocksDbStateStores? stores = null) : EngineHost
 {
     private readonly string _root = Path.Combine(Path.GetTempPath(), $"millrace-contract-{Guid.NewGuid():N}");
     private int _life;
@@ -19,6 +20,13 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
     /// <summary>Small segments and a long journal, so that recovery writes many segments again.</summary>
     public static LogOptions SmallSegments => new() { SegmentBytesMax = 4096, IndexIntervalBytes = 256 };
 
+    /// <summary>State on disk, in buffers so small that RocksDB writes files by itself all the time.</summary>
+    public static LogHost WithStateOnDisk(LogOptions? options = null) => new(options, new RocksDbStateStores(new RocksDbOptions
+    {
+        BlockCacheBytesMax = 1 << 20,
+        WriteBufferBytesMax = 64 << 10,
+    }));
+
     public override bool CanCrash => true;
 
     public override bool HasDenseOffsets => true;
@@ -26,7 +34,8 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
     private string Folder => Path.Combine(_root, $"life-{_life}");
 
     public override async ValueTask<Engine> OpenAsync(CancellationToken cancellation) =>
-        await LogEngine.OpenAsync(Folder, options, cancellation);
+        await LogEngine.OpenAsync(
+            Folder, stores is null ? options : (options ?? new LogOptions()) with { OpenStateStore = stores.Open }, cancellation);
 
     public override async ValueTask CrashAsync(Engine engine)
     {
@@ -38,6 +47,7 @@ internal sealed class LogHost(LogOptions? options = null) : EngineHost
 
     public override ValueTask DisposeAsync()
     {
+        stores?.Dispose();
         Directory.Delete(_root, recursive: true);
         return ValueTask.CompletedTask;
     }
@@ -210,4 +220,49 @@ public sealed class SmallSegmentsModelContract : ModelContract
 public sealed class SmallFilesTopicContract : TopicContract
 {
     protected override EngineHost CreateHost() => new LogHost(LogHost.SmallFiles);
+}
+
+public sealed class StateOnDiskOwnedCommitContract : OwnedCommitContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class StateOnDiskStateContract : StateContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class StateOnDiskModelContract : ModelContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class StateOnDiskStopContract : StopContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class StateOnDiskGroupContract : GroupContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class StateOnDiskConcurrencyContract : ConcurrencyContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk();
+}
+
+public sealed class SmallFilesAndStateOnDiskOwnedCommitContract : OwnedCommitContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk(LogHost.SmallFiles);
+}
+
+public sealed class SmallFilesAndStateOnDiskStateContract : StateContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk(LogHost.SmallFiles);
+}
+
+public sealed class SmallFilesAndStateOnDiskModelContract : ModelContract
+{
+    protected override EngineHost CreateHost() => LogHost.WithStateOnDisk(LogHost.SmallFiles);
 }

@@ -80,7 +80,7 @@ public sealed class GatedEngine(Engine inner) : Engine
         public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) =>
             inner.TryGet(store, key, out value);
 
-        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => inner.Scan(store);
+        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) => inner.Scan(store, range);
 
         public override async ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default)
         {

@@ -66,7 +66,7 @@ public sealed class SinkInstance : ProcessorScope, IDisposable
         return isThere;
     }
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
         throw new NotSupportedException();
 
     public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>

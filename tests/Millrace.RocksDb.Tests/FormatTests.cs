@@ -91,6 +91,42 @@ public sealed class FormatTests : StoreRig
     }
 
     [Fact]
+    public async Task What_is_nowhere_else_is_refused_with_a_reason_and_left_as_it_is()
+    {
+        (string Code, string Reason, Action<RocksDbSharp.RocksDb> Change)[] cases =
+        [
+            (FailureCodes.Corrupt, "no header", database => database.Remove(HeaderKey)),
+            (FailureCodes.Corrupt, $"this is {Source.ChangelogId}", database => ChangeHeader(database, header => header[10]++)),
+            (FailureCodes.UnknownVersion, "version 2", database => ChangeHeader(database, header => header[1] = 2)),
+        ];
+        using var stores = new RocksDbStateStores();
+        foreach (var (code, reason, change) in cases)
+        {
+            await SaveOneAsync();
+            WithDatabase(change);
+
+            var failure = Assert.Throws<MillraceException>(() => stores.Open(Source with { IsOnlyCopy = true }));
+
+            Assert.Equal(code, failure.Code);
+            Assert.Contains(reason, failure.Message, StringComparison.Ordinal);
+            Assert.Contains(Copy, failure.Message, StringComparison.Ordinal);
+            WithDatabase(database => Assert.Equal("1"u8.ToArray(), database.Get((byte[])[0, 6, .. "totalskey"u8])));
+        }
+
+        Directory.Delete(Copy, recursive: true);
+        Assert.Equal(FailureCodes.Corrupt,
+            Assert.Throws<MillraceException>(() => stores.Open(Source with { IsOnlyCopy = true })).Code);
+        Assert.False(Directory.Exists(Copy));
+
+        static void ChangeHeader(RocksDbSharp.RocksDb database, Action<byte[]> change)
+        {
+            var header = database.Get(HeaderKey);
+            change(header);
+            database.Put(HeaderKey, header);
+        }
+    }
+
+    [Fact]
     public void A_copy_whose_process_ended_before_the_first_file_is_empty_and_needs_no_word()
     {
         var lines = new Lines();

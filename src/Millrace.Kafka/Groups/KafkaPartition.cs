@@ -83,10 +83,10 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
         return _store is { } present && present.TryGet(store, key, out value);
     }
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range)
     {
         DemandOwned();
-        return _store?.Scan(store) ?? [];
+        return _store?.Scan(store, range) ?? [];
     }
 
     public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default) =>

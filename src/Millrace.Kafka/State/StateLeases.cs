@@ -39,7 +39,7 @@ internal sealed class StateLeases(KafkaOptions options, ClientLog log)
                 Directory = options.StateDirectory is null ? null
                     : Path.Combine(options.StateDirectory, "groups", group, partition.ToString(CultureInfo.InvariantCulture)),
             };
-            var store = await Requests.BlockingAsync(() => options.OpenStateStore?.Invoke(source) ?? MemoryStateStore.Open(source, log));
+            var store = await Requests.BlockingAsync(() => options.OpenStateStore?.Invoke(source) ?? SnapshotStateStore.Open(source, log));
             return new StateLease(source, store, taken, log);
         }
         catch

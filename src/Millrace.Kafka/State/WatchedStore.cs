@@ -24,11 +24,11 @@ internal sealed class WatchedStore(StateStore store) : StateStore
         }
     }
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string name)
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string name, StateRange range)
     {
         try
         {
-            return store.Scan(name);
+            return store.Scan(name, range);
         }
         catch (MillraceException)
         {

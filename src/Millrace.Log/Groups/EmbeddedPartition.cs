@@ -40,7 +40,8 @@ internal sealed class EmbeddedPartition(LogEngine engine, GroupCoordinator coord
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => log.TryGet(store, key, out value);
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => log.Scan(store);
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+        log.Scan(store, range);
 
     public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default) =>
         engine.CommitAsync(commit, log, Epoch, cancellation);

@@ -19,6 +19,14 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string origin)
 
     public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Next(4));
 
+    /// <summary>Reads a number if it is that one.</summary>
+    public bool TryInt32(int expected)
+    {
+        if (_position + 4 > _bytes.Length || BinaryPrimitives.ReadInt32LittleEndian(_bytes[_position..]) != expected) return false;
+        _position += 4;
+        return true;
+    }
+
     public long Int64() => BinaryPrimitives.ReadInt64LittleEndian(Next(8));
 
     public ulong UInt64() => BinaryPrimitives.ReadUInt64LittleEndian(Next(8));

@@ -27,10 +27,10 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
 
         captured.Content = Snapshots.WriteCheckpoint(catalog, sequence);
         _captured = captured;
-        _running = options.Storage.RunBlocking(() =>
+        _running = options.Storage.RunBlocking(async () =>
         {
+            await SaveAsync(captured);
             Write(captured);
-            return Task.CompletedTask;
         });
     }
 
@@ -96,10 +96,24 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
                 (Folder.SnapshotName(partition.Group.Number, partition.Number, captured.Sequence),
                     Snapshots.WriteGroupPartition(partition)));
             captured.Restores.Add(() => (partition.IsDirty, partition.SnapshotAt) = (true, before));
+            if (partition.State is { } state) captured.States.Add(state);
         }
 
         if (partition.SnapshotAt > 0)
             captured.FileNames.Add(Folder.SnapshotName(partition.Group.Number, partition.Number, partition.SnapshotAt));
+    }
+
+    /// <summary>State on disk is what the checkpoint says, or of later frames, which the journal has.</summary>
+    private static async Task SaveAsync(Capture captured)
+    {
+        try
+        {
+            await Task.WhenAll(captured.States.Select(state => state.SaveAsync().AsTask()));
+        }
+        catch (MillraceException failure) when (failure.Code == FailureCodes.DiskFull)
+        {
+            throw new DiskFullException(failure.Message, failure);
+        }
     }
 
     private void Write(Capture captured)
@@ -140,6 +154,8 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
         public List<(PartitionLog Log, Segment[] Segments)> Logs { get; } = [];
 
         public List<(string Name, ByteWriter Content)> Files { get; } = [];
+
+        public List<StateStore> States { get; } = [];
 
         public HashSet<string> FileNames { get; } = new(StringComparer.Ordinal);
 

@@ -1,3 +1,5 @@
+using Millrace.Log.Writing;
+
 namespace Millrace.Log.Recovery;
 
 /// <summary>Where things stand in the engine's folder; FORMAT.md, "Folder".</summary>
@@ -16,6 +18,10 @@ internal sealed class Folder(string root)
     public string Logs { get; } = Path.Combine(root, "logs");
 
     public string State { get; } = Path.Combine(root, "state");
+
+    /// <summary>Where the state of a partition of a group is, if it is not in memory.</summary>
+    public string StoreOf(GroupPartition partition) => Path.Combine(
+        Root, "stores", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{partition.Group.Number}-{partition.Number}"));
 
     public static string SnapshotName(int group, int partition, long sequence) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"group-{group}-{partition}-{sequence:D20}.state");

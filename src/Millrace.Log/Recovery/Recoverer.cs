@@ -12,6 +12,8 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
 {
     private readonly Catalog _catalog = new();
     private readonly HashSet<int> _deletedTopics = [];
+    private readonly StateStores _states = new(folder, options);
+    private readonly Dictionary<GroupPartition, List<StateChange>> _changes = []; // of the frame that is being read
 
     /// <summary>Returns the catalog and the sequence of the next frame.</summary>
     public (Catalog Catalog, long NextSequence) Run()
@@ -100,7 +102,7 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
             var partition = group.Partition(content.Int32());
             partition.SnapshotAt = content.Int64();
             var path = Path.Combine(folder.State, Folder.SnapshotName(number, partition.Number, partition.SnapshotAt));
-            Snapshots.ReadGroupPartition(SealedFile.Read(options.Storage, path), path, partition);
+            Snapshots.ReadGroupPartition(SealedFile.Read(options.Storage, path), path, partition, _states);
         }
     }
 
@@ -135,7 +137,7 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
             GroupNamed = (number, name) => _catalog.AddNamed(number, name),
             Batch = AppendBatch,
             Position = (group, partition, topic, nextOffset) => Changed(group, partition).Positions[topic] = nextOffset,
-            Change = (group, partition, change) => Apply(Changed(group, partition), change),
+            Change = (group, partition, change) => Note(Changed(group, partition), change),
             StreamVersion = (topic, key, version) =>
             {
                 _catalog.TopicsByNumber[topic].StreamVersions[key] = version;
@@ -143,6 +145,8 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
             },
         };
         visitor.Visit(frame);
+        foreach (var (partition, changes) in _changes) partition.Apply(changes, frame.Sequence, _states);
+        _changes.Clear();
     }
 
     private void CreateTopic(int number, Guid id, TopicSpecification specification)
@@ -185,10 +189,10 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
         return changed;
     }
 
-    private static void Apply(GroupPartition partition, in StateChange change)
+    private void Note(GroupPartition partition, in StateChange change)
     {
-        if (change.Value is null) partition.Delete(change.Store, change.Key);
-        else partition.Put(change.Store, change.Key, change.Value);
+        if (!_changes.TryGetValue(partition, out var changes)) _changes.Add(partition, changes = []);
+        changes.Add(change);
     }
 
     /// <summary>What a deleted topic left behind when its deletion was cut short.</summary>

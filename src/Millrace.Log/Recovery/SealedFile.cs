@@ -9,14 +9,16 @@ internal static class SealedFile
     public const int HeaderSize = 24;
 
     private const ulong Magic = 0x504B48434C4C494D; // "MILLCHKP"
-    private const int Version = 1;
+    private const int VersionMax = 2;
     private const int VersionAt = 8, LengthAt = 12, CrcAt = 20;
 
-    /// <summary>Leaves room for the header; the content follows.</summary>
-    public static ByteWriter Begin()
+    /// <summary>Leaves room for the header; the content follows, in a layout of that version.</summary>
+    public static ByteWriter Begin(int version = 1)
     {
         var content = new ByteWriter(4096);
-        content.Next(HeaderSize).Clear();
+        var header = content.Next(HeaderSize);
+        header.Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(header[VersionAt..], version);
         return content;
     }
 
@@ -25,7 +27,6 @@ internal static class SealedFile
     {
         var bytes = content.Written;
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, Magic);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[VersionAt..], Version);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[LengthAt..], bytes.Length - HeaderSize);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[CrcAt..], Checksum(bytes));
         using var file = storage.Open(path, create: true);
@@ -45,9 +46,12 @@ internal static class SealedFile
         if (file.Read(0, bytes) < length || BinaryPrimitives.ReadUInt64LittleEndian(bytes) != Magic)
             throw Damaged(path, "it begins with other bytes");
         var version = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(VersionAt));
-        if (version != Version)
-            throw new MillraceException(
-                FailureCodes.UnknownVersion, $"{path} has format version {version}; this program reads {Version}. Use a newer one.");
+        if (version is < 1 or > VersionMax)
+        {
+            throw new MillraceException(FailureCodes.UnknownVersion,
+                $"{path} has format version {version}; this program reads 1 to {VersionMax}. Use a newer one.");
+        }
+
         if (BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(LengthAt)) != length - HeaderSize)
             throw Damaged(path, "its length does not match");
         if (BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(CrcAt)) != Checksum(bytes))

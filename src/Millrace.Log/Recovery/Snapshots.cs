@@ -9,6 +9,9 @@ namespace Millrace.Log.Recovery;
 /// </summary>
 internal static class Snapshots
 {
+    /// <summary>Stands for the number of stores.</summary>
+    private const int StateIsOnDisk = -1;
+
     public static ByteWriter WriteCheckpoint(Catalog catalog, long sequence)
     {
         var content = SealedFile.Begin();
@@ -25,9 +28,11 @@ internal static class Snapshots
         return content;
     }
 
+    /// <summary>Positions and state; of state on disk where it is instead.</summary>
     public static ByteWriter WriteGroupPartition(GroupPartition partition)
     {
-        var content = SealedFile.Begin();
+        var isOnDisk = partition.StateId != default;
+        var content = SealedFile.Begin(isOnDisk ? 2 : 1);
         var positions = partition.Positions.OrderBy(p => p.Key).ToList();
         content.Int32(positions.Count);
         foreach (var (topic, nextOffset) in positions)
@@ -36,14 +41,21 @@ internal static class Snapshots
             content.Int64(nextOffset);
         }
 
-        var stores = partition.Stores.Keys.Order(StringComparer.Ordinal).ToList();
-        content.Int32(stores.Count);
-        foreach (var store in stores)
+        if (isOnDisk)
         {
-            content.Text(store);
-            var entries = partition.Scan(store);
-            content.Int32(entries.Count);
-            foreach (var (key, value) in entries)
+            content.Int32(StateIsOnDisk);
+            content.Guid(partition.StateId);
+            content.Int64(partition.State!.Position);
+            return content;
+        }
+
+        var stores = ((MemoryStateStore?)partition.State)?.Copy(out _).OrderBy(store => store.Store, StringComparer.Ordinal).ToList() ?? [];
+        content.Int32(stores.Count);
+        foreach (var (name, entries) in stores)
+        {
+            content.Text(name);
+            content.Int32(entries.Length);
+            foreach (var (key, value) in StateRange.All.Pick(entries))
             {
                 content.Bytes(key.Span);
                 content.Bytes(value.Span);
@@ -53,7 +65,7 @@ internal static class Snapshots
         return content;
     }
 
-    public static void ReadGroupPartition(byte[] bytes, string origin, GroupPartition partition)
+    public static void ReadGroupPartition(byte[] bytes, string origin, GroupPartition partition, StateStores open)
     {
         var content = new ByteReader(bytes, origin);
         for (var left = content.Count(12); left > 0; left--)
@@ -62,11 +74,24 @@ internal static class Snapshots
             partition.Positions[topic] = content.Int64();
         }
 
+        if (content.TryInt32(StateIsOnDisk))
+        {
+            partition.Reopen(content.Guid(), content.Int64(), open);
+            return;
+        }
+
+        var changes = new List<StateChange>();
         for (var stores = content.Count(8); stores > 0; stores--)
         {
             var store = content.Text();
-            for (var left = content.Count(8); left > 0; left--) partition.Put(store, content.Bytes().ToArray(), content.Bytes().ToArray());
+            for (var left = content.Count(8); left > 0; left--)
+                changes.Add(new StateChange(store, content.Bytes().ToArray(), content.Bytes().ToArray()));
         }
+
+        partition.Apply(changes, 0, open);
+
+        // State that was in memory so far is on disk from the next checkpoint on.
+        partition.IsDirty = open.AreOnDisk;
     }
 
     public static ByteWriter WriteVersions(TopicLog topic)

@@ -121,5 +121,9 @@ internal sealed class Catalog
     public void Close()
     {
         foreach (var topic in TopicsByNumber.Values) topic.Dispose();
+        foreach (var group in Groups.Values)
+        {
+            foreach (var partition in group.Partitions.Values) partition.State?.Dispose();
+        }
     }
 }

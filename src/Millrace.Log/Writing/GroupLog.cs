@@ -27,7 +27,11 @@ internal sealed class GroupPartition(GroupLog group, int number)
     /// <summary>The offset of the next record to read, by the topic's number.</summary>
     public ConcurrentDictionary<int, long> Positions { get; } = new();
 
-    public ConcurrentDictionary<string, ConcurrentDictionary<byte[], byte[]>> Stores { get; } = new(StringComparer.Ordinal);
+    /// <summary>The keyed state; null while there was none. The writer, and the recovery before it, opens and changes it.</summary>
+    public StateStore? State { get => Volatile.Read(ref field); private set => Volatile.Write(ref field, value); }
+
+    /// <summary>What the state's store was opened under, when it is on disk: the checkpoint names it.</summary>
+    public Guid StateId { get; private set; }
 
     /// <summary>
     /// The epoch of the present owner; a commit with another one is fenced. 0 is nobody. Set by the coordinator, read by the writer.
@@ -58,31 +62,27 @@ internal sealed class GroupPartition(GroupLog group, int number)
     /// <summary>That owner restores: it commits on top of what is committed from here on.</summary>
     public void EndAbort(long epoch) => Interlocked.CompareExchange(ref _abortedEpoch, 0, epoch);
 
-    public void Put(string store, byte[] key, byte[] value) => Store(store)[key] = value;
-
-    public void Delete(string store, byte[] key)
+    /// <summary>Takes changes of a frame into the state.</summary>
+    public void Apply(IReadOnlyList<StateChange> changes, long sequence, StateStores stores)
     {
-        if (Stores.TryGetValue(store, out var entries)) entries.TryRemove(key, out _);
+        if (changes.Count == 0) return;
+        if (State is not { } state) State = state = stores.Begin(this);
+        StateStores.Apply(state, changes, sequence);
     }
+
+    /// <summary>Opens the store on disk that a checkpoint names.</summary>
+    public void Reopen(Guid id, long position, StateStores stores) => (StateId, State) = (id, stores.Reopen(this, id, position));
+
+    /// <summary>Notes what a new store on disk is known by.</summary>
+    public void Name(Guid id) => StateId = id;
 
     public bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
     {
+        if (State is { } state) return state.TryGet(store, key, out value);
         value = default;
-        if (!Stores.TryGetValue(store, out var entries)) return false;
-        if (!entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out var found)) return false;
-        value = found;
-        return true;
+        return false;
     }
 
-    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
-    {
-        if (!Stores.TryGetValue(store, out var entries)) return [];
-        var list = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>(entries.Count);
-        foreach (var (key, value) in entries) list.Add(new(key, value));
-        list.Sort(static (x, y) => x.Key.Span.SequenceCompareTo(y.Key.Span));
-        return list;
-    }
-
-    private ConcurrentDictionary<byte[], byte[]> Store(string store) =>
-        Stores.GetOrAdd(store, static _ => new ConcurrentDictionary<byte[], byte[]>(concurrencyLevel: 1, 31, KeyComparer.Instance));
+    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+        State?.Scan(store, range) ?? [];
 }

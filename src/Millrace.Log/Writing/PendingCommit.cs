@@ -22,7 +22,7 @@ internal sealed class PendingCommit : Work<CommitResult>
     private bool _isApplied = true;
 
     /// <summary>Resolves names and encodes batches; refuses what can be refused without the writer.</summary>
-    public PendingCommit(Catalog catalog, int commitBytesMax, Commit commit, GroupPartition? owner, long ownerEpoch)
+    public PendingCommit(Catalog catalog, LogOptions options, Commit commit, GroupPartition? owner, long ownerEpoch)
     {
         (_commit, _owner, _ownerEpoch) = (commit, owner, ownerEpoch);
         _batches = new PendingBatch[commit.Batches.Count];
@@ -53,14 +53,16 @@ internal sealed class PendingCommit : Work<CommitResult>
             size += Entries.OverheadBytes + (commit.Expectations[i].StreamKey.Length * 3L);
         }
 
-        if (size > commitBytesMax)
+        if (size > options.CommitBytesMax)
         {
             throw new MillraceException(FailureCodes.TooLarge,
-                $"The commit has about {size} bytes; {commitBytesMax} are possible (LogOptions.CommitBytesMax). Split it.");
+                $"The commit has about {size} bytes; {options.CommitBytesMax} are possible (LogOptions.CommitBytesMax). Split it.");
         }
 
         _sizeMax = (int)size;
-        NeedsSync = !IsRelaxed();
+
+        // State on disk must not be ahead of the journal, also after a power loss.
+        NeedsSync = !IsRelaxed() || (options.OpenStateStore is not null && commit.Changes.Count > 0);
     }
 
     public override bool NeedsSync { get; }
@@ -107,12 +109,7 @@ internal sealed class PendingCommit : Work<CommitResult>
 
         if (_owner is null) return;
         for (var i = 0; i < _positionTopics.Length; i++) _owner.Positions[_positionTopics[i].Number] = _commit.Positions[i].NextOffset;
-        foreach (var change in _commit.Changes)
-        {
-            if (change.Value is null) _owner.Delete(change.Store, change.Key);
-            else _owner.Put(change.Store, change.Key, change.Value);
-        }
-
+        _owner.Apply(_commit.Changes, writer.LastSequence, writer.States);
         _owner.IsDirty = true;
     }
 

@@ -28,6 +28,7 @@ internal sealed class Writer : IDisposable
         (_folder, Options, Catalog, NextSequence) = (folder, options, catalog, nextSequence);
         _frame = new ByteWriter(options.GroupBytesMax + 4096);
         _checkpointer = new Checkpointer(folder, options, catalog);
+        States = new StateStores(folder, options);
         _queue = Channel.CreateBounded<Work>(new BoundedChannelOptions(options.QueuedCommitsMax)
         {
             SingleReader = true,
@@ -41,6 +42,12 @@ internal sealed class Writer : IDisposable
 
     /// <summary>The frame that is being filled.</summary>
     public ByteWriter Frame => _frame;
+
+    /// <summary>Where a group's state is begun.</summary>
+    public StateStores States { get; }
+
+    /// <summary>The sequence of the frame that was written last, which is being applied.</summary>
+    public long LastSequence => NextSequence - 1;
 
     /// <summary>The sequence of the next frame.</summary>
     public long NextSequence { get; private set; }

@@ -61,7 +61,8 @@ internal sealed class StagedRecords(ProcessorScope scope) : ProcessorScope, IDis
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw OnlyRecords();
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => throw OnlyRecords();
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+        throw OnlyRecords();
 
     public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw OnlyRecords();
 

@@ -17,11 +17,17 @@ internal sealed class CopyFolder(string path, SharedParts shared)
     public string Path => path;
 
     /// <summary>Opens a copy of that changelog, or an empty one, and says up to which position it is one.</summary>
-    public (Database Database, long Position) Open(Guid changelogId)
+    public (Database Database, long Position) Open(StateStoreSource source)
     {
-        if (!File.Exists(System.IO.Path.Combine(path, CurrentName))) return (Begin(), 0);
-        var (database, position, complaint) = TryOpen(changelogId);
+        if (!File.Exists(System.IO.Path.Combine(path, CurrentName)))
+        {
+            if (source.IsOnlyCopy) throw Refused(FailureCodes.Corrupt, "there is no database in it");
+            return (Begin(), 0);
+        }
+
+        var (database, position, complaint) = TryOpen(source.ChangelogId, out var code);
         if (database is not null) return (database, position);
+        if (source.IsOnlyCopy) throw Refused(code, complaint);
         shared.Options.Logger.ThrownAway(path, complaint);
         return (Begin(), 0);
     }
@@ -63,14 +69,19 @@ internal sealed class CopyFolder(string path, SharedParts shared)
         }
     }
 
-    private (Database? Database, long Position, string Complaint) TryOpen(Guid changelogId)
+    /// <summary>What is nowhere else is not thrown away.</summary>
+    private MillraceException Refused(string code, string complaint) => new(code,
+        $"The state in {path} cannot be used, and it is nowhere else: {complaint}. It was left as it is. Restore the folder from a copy.");
+
+    private (Database? Database, long Position, string Complaint) TryOpen(Guid changelogId, out string code)
     {
+        code = FailureCodes.Corrupt;
         if (File.Exists(_condemned)) return (null, 0, "damage was found in it");
         Database? database = null;
         try
         {
             database = Database.Open(shared.Database, path);
-            var (position, complaint) = Examine(database, changelogId);
+            var (position, complaint) = Examine(database, changelogId, ref code);
             if (complaint is null) return (database, position, "");
             database.Dispose();
             return (null, 0, complaint);
@@ -83,11 +94,12 @@ internal sealed class CopyFolder(string path, SharedParts shared)
         }
     }
 
-    private (long Position, string? Complaint) Examine(Database database, Guid changelogId)
+    private (long Position, string? Complaint) Examine(Database database, Guid changelogId, ref string code)
     {
         if (database.Get(StateKey.Header, null, shared.Read) is not { } stored)
             return (0, IsEmpty(database) ? null : "it has state and no header");
         var (header, complaint) = CopyHeader.Read(stored);
+        if (CopyHeader.IsOfAnotherVersion(stored)) code = FailureCodes.UnknownVersion;
         if (complaint is null && header.ChangelogId != changelogId)
             return (0, $"it was made of the changelog {header.ChangelogId}, and this is {changelogId}");
         return (header.Position, complaint);

@@ -19,6 +19,9 @@ internal readonly record struct CopyHeader(Guid ChangelogId, long Position)
         BinaryPrimitives.WriteInt64BigEndian(target[PositionAt..], Position);
     }
 
+    public static bool IsOfAnotherVersion(ReadOnlySpan<byte> stored) =>
+        stored.Length >= ChangelogAt && BinaryPrimitives.ReadUInt16BigEndian(stored[VersionAt..]) != Version;
+
     /// <summary>Reads a header, or says why it cannot be read.</summary>
     public static (CopyHeader Header, string? Complaint) Read(ReadOnlySpan<byte> stored)
     {

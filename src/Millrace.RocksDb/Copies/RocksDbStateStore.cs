@@ -22,14 +22,14 @@ internal sealed class RocksDbStateStore : StateStore
     private Database? _database;
     private long _position;
 
-    private RocksDbStateStore(CopyFolder folder, SharedParts shared, Guid changelogId)
+    private RocksDbStateStore(CopyFolder folder, SharedParts shared, StateStoreSource source)
     {
-        (_folder, _shared, _changelogId) = (folder, shared, changelogId);
-        (_database, _position) = folder.Open(changelogId);
+        (_folder, _shared, _changelogId) = (folder, shared, source.ChangelogId);
+        (_database, _position) = folder.Open(source);
     }
 
     public static RocksDbStateStore Open(StateStoreSource source, string directory, SharedParts shared) =>
-        new(new CopyFolder(directory, shared), shared, source.ChangelogId);
+        new(new CopyFolder(directory, shared), shared, source);
 
     public override long Position => Volatile.Read(ref _position);
 
@@ -64,21 +64,24 @@ internal sealed class RocksDbStateStore : StateStore
         return found is not null;
     }
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range)
     {
+        ArgumentNullException.ThrowIfNull(range);
         var prefix = new byte[StateKey.PrefixLength(store)];
         StateKey.WritePrefix(prefix, store);
-        var end = prefix.AsSpan().ToArray();
-        StateKey.Increment(end);
+        byte[] from = [.. prefix, .. range.From.Span];
+        byte[] end = range.To is { } to ? [.. prefix, .. to.Span] : prefix.AsSpan().ToArray();
+        if (range.To is null) StateKey.Increment(end);
         var entries = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>();
 
-        // The end lets RocksDB stop before it walks over what was deleted in the next store. What is read once stays out of the cache.
-        var options = new ReadOptions().SetFillCache(false).SetIterateUpperBound(end);
+        // The end lets RocksDB stop before it walks over what was deleted in the next store. A whole store, which is read once, stays out
+        // of the cache.
+        var options = new ReadOptions().SetFillCache(range.EntriesMax < int.MaxValue).SetIterateUpperBound(end);
         var database = BeginUse();
         try
         {
             using var iterator = database.NewIterator(null, options);
-            for (iterator.Seek(prefix); iterator.Valid(); iterator.Next())
+            for (iterator.Seek(from); iterator.Valid() && entries.Count < range.EntriesMax; iterator.Next())
             {
                 var key = iterator.GetKeySpan();
                 if (!key.StartsWith(prefix)) throw new InvalidOperationException($"A scan of '{store}' in {_folder.Path} left the store.");

@@ -42,10 +42,11 @@ internal sealed class PartitionScope(
         return state.TryGet(store, key, out value);
     }
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range)
     {
+        ArgumentNullException.ThrowIfNull(range);
         DemandUserStore(store);
-        return state.Scan(store);
+        return state.Scan(store, range);
     }
 
     public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)

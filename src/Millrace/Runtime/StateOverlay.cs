@@ -34,13 +34,29 @@ internal sealed class StateOverlay(OwnedPartition owned)
         return changed.Value is not null;
     }
 
-    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store)
+    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range)
     {
-        var committed = owned.Scan(store);
+        var committed = owned.Scan(store, range);
         if (Find(store) is not { } changes || changes.ByKey.Count == 0) return committed;
-        var changed = changes.ByKey.Values.ToArray();
+        var changed = changes.ByKey.Values.Where(change => range.Holds(change.Key)).ToArray();
+        if (changed.Length == 0) return committed;
         Array.Sort(changed, static (one, other) => one.Key.AsSpan().SequenceCompareTo(other.Key));
-        return Merge(committed, changed);
+        var merged = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>(committed.Count);
+        var next = 0;
+        while (true)
+        {
+            // What lies behind the last entry of a full page may still be hidden by one that was not read yet.
+            var isLast = committed.Count < range.EntriesMax;
+            foreach (var entry in committed) Merge(merged, changed, ref next, entry);
+            if (isLast)
+            {
+                while (next < changed.Length) Take(merged, changed[next++]);
+            }
+
+            if (merged.Count > range.EntriesMax) merged.RemoveRange(range.EntriesMax, merged.Count - range.EntriesMax);
+            if (isLast || merged.Count == range.EntriesMax) return merged;
+            committed = owned.Scan(store, range.After(committed[^1].Key.Span));
+        }
     }
 
     /// <summary>Notes a change within a commit to come; a null value removes the key.</summary>
@@ -79,27 +95,21 @@ internal sealed class StateOverlay(OwnedPartition owned)
 
     private Store Add(string store) => _stores[store] = _lastUsed = new Store(store);
 
-    private static List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Merge(
-        IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> committed, ChangedKey[] changed)
+    /// <summary>Adds the changes before a committed entry, and the entry or what it was changed to.</summary>
+    private static void Merge(
+        List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> merged, ChangedKey[] changed, ref int next,
+        KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>> entry)
     {
-        var merged = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>(committed.Count + changed.Length);
-        var next = 0;
-        foreach (var entry in committed)
-        {
-            var order = -1;
-            while (next < changed.Length && (order = changed[next].Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0)
-                Take(changed[next++]);
-            if (next < changed.Length && order == 0) Take(changed[next++]);
-            else merged.Add(entry);
-        }
+        var order = -1;
+        while (next < changed.Length && (order = changed[next].Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0)
+            Take(merged, changed[next++]);
+        if (next < changed.Length && order == 0) Take(merged, changed[next++]);
+        else merged.Add(entry);
+    }
 
-        while (next < changed.Length) Take(changed[next++]);
-        return merged;
-
-        void Take(ChangedKey change)
-        {
-            if (change.Value is not null) merged.Add(new(change.Key, change.Value));
-        }
+    private static void Take(List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> merged, ChangedKey change)
+    {
+        if (change.Value is not null) merged.Add(new(change.Key, change.Value));
     }
 
     private sealed class Store

@@ -39,7 +39,7 @@ internal sealed class CollectingScope : ProcessorScope, IDisposable
 
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => throw new NotSupportedException();
 
-    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
         throw new NotSupportedException();
 
     public override void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw new NotSupportedException();

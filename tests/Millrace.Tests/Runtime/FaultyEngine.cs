@@ -115,7 +115,7 @@ internal sealed class FaultyEngine(Engine inner) : Engine
 
         public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) => inner.TryGet(store, key, out value);
 
-        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => inner.Scan(store);
+        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) => inner.Scan(store, range);
 
         public override ValueTask<CommitResult> CommitAsync(Commit commit, CancellationToken cancellation = default)
         {

@@ -123,6 +123,46 @@ public sealed class ProcessingTests
     }
 
     [Fact]
+    public async Task Scans_of_ranges_show_what_whole_scans_do_whatever_is_committed_of_it()
+    {
+        await using var rig = await OpenAsync(1, "in");
+        var random = new Random(19);
+        var compared = 0;
+        var processor = Scripted.ForEach("scan", "in", (scope, text) =>
+        {
+            foreach (var change in text.Split(' '))
+            {
+                if (change[0] == '-') scope.Delete("store", Bytes(change[1..]));
+                else scope.Put("store", Bytes(change), Bytes(text));
+            }
+
+            var whole = scope.Scan("store");
+            for (var i = 0; i < 20; i++)
+            {
+                var (from, to, max) = (Bytes($"{random.Next(40)}"), Bytes($"{random.Next(40)}"), random.Next(1, 12));
+                var range = new StateRange { From = from, To = random.Next(2) == 0 ? to : null, EntriesMax = max };
+                Assert.Equal(
+                    whole.Where(entry => range.Holds(entry.Key.Span)).Take(max).Select(entry => Text(entry.Key) + Text(entry.Value)),
+                    scope.Scan("store", range).Select(entry => Text(entry.Key) + Text(entry.Value)));
+                compared++;
+            }
+        });
+
+        for (var run = 0; run < 4; run++)
+        {
+            for (var record = 0; record < 10; record++)
+            {
+                var changes = Enumerable.Range(0, random.Next(1, 9)).Select(_ => $"{(random.Next(2) == 0 ? "-" : "")}{random.Next(40)}");
+                await rig.AppendAsync("in", 0, string.Join(' ', changes));
+            }
+
+            await rig.RunUntilIdleAsync(processor);
+        }
+
+        Assert.Equal(800, compared);
+    }
+
+    [Fact]
     public async Task Batches_that_are_ready_share_a_commit_up_to_the_limit()
     {
         await using var rig = await OpenAsync(1, "in", "out");
