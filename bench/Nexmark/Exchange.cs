@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Millrace;
 using Millrace.Streams;
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
@@ -161,7 +162,13 @@ internal sealed class FileState(string path) : StateScope, IDisposable
 
     public override void Delete(string store, ReadOnlySpan<byte> key) => Write(store, key, [], -1);
 
-    public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => [];
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
+    {
+        value = default;
+        return false;
+    }
+
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) => [];
 
     /// <summary>Returns when all of it is on the disk.</summary>
     public void Sync() => _file.Flush(flushToDisk: true);

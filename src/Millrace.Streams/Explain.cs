@@ -52,6 +52,10 @@ public sealed record OperatorStatus
     /// <summary>About how many bytes they have as they are stored, by the mean of those stored so far.</summary>
     public required long StateBytes { get; init; }
 
+    /// <summary>About how many of those bytes are in memory; all of them without a <see
+    /// cref="StreamTopology.StateBytesMax"/>.</summary>
+    public required long StateBytesInMemory { get; init; }
+
     /// <summary>The operator's watermark; <see cref="long.MinValue"/> before the first.</summary>
     public required long Watermark { get; init; }
 

@@ -290,8 +290,11 @@ public sealed class WindowedStream<TKey, T>
             var store = $"{node.Prefix}-window";
             WindowingOperator<TKey, T, TAccumulator, TOut> one = _settings.Windows switch
             {
-                Session => new SessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+                Session when instance.Spill is { } spill =>
+                    new StoredSessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks, spill),
+                Session => new HeapSessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
                 Sliding => new SlidingOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+                _ when instance.Spill is { } spill => new StoredWindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks, spill),
                 _ => new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
             };
             instance.Add(node, one);

@@ -28,7 +28,8 @@ public sealed class RunningTopology : IDisposable
         var stages = Stage.Of(topology);
         var alignments = topology.Alignments.Distinct(StringComparer.Ordinal)
             .ToDictionary(group => group, _ => new AlignmentGroup(), StringComparer.Ordinal);
-        _runs = [.. stages.Select(stage => new StageRun(topology, stage, stages, _meter) { Alignments = alignments })];
+        var state = new StateLimit(topology.StateBytesMax);
+        _runs = [.. stages.Select(stage => new StageRun(topology, stage, stages, _meter) { Alignments = alignments, State = state })];
         Processors = [.. _runs.Select(run => run.Processor)];
     }
 

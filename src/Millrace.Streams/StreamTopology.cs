@@ -90,6 +90,7 @@ public sealed record OutputTag<T>(string Name);
 public sealed class StreamTopology
 {
     private const int OperatorNameCharactersMax = 100;
+    private const long StateBytesMaxMost = 1L << 40;
 
     private readonly List<TopologyNode> _nodes = [];
     private readonly Dictionary<string, SourceDefinition> _sources = new(StringComparer.Ordinal);
@@ -115,6 +116,26 @@ public sealed class StreamTopology
     /// allowNonRestoredState.
     /// </summary>
     public bool AllowsDroppedState { get; set; }
+
+    /// <summary>
+    /// How much of the topology's state is in memory in one process, in bytes as they are stored: about so many, and what a commit changes;
+    /// objects take about two to four times as much. The rest is in the engine's store, which has to be one on disk (<c>OpenStateStore</c>
+    /// of the engine's options), and is read when it is needed. States of process functions and what is made of them (joins but those
+    /// of windows, deduplication, the greatest), their timers, and windows, those of window joins included; sliding windows stay in
+    /// memory. Null, the default, for all state in memory; else 0, for what a commit changes only, to 1 TiB. It may be changed from one
+    /// start to the next.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less or more than that.</exception>
+    public long? StateBytesMax
+    {
+        get;
+        set
+        {
+            if (value is < 0 or > StateBytesMaxMost)
+                throw new ArgumentOutOfRangeException(nameof(value), value, "StateBytesMax is 0 to 1 TiB, or null for no limit.");
+            field = value;
+        }
+    }
 
     internal IReadOnlyList<TopologyNode> Nodes => _nodes;
 

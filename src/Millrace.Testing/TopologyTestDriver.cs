@@ -16,7 +16,8 @@ public readonly record struct Timed<T>(T Value, long Timestamp);
 
 /// <summary>
 /// Runs a topology without an engine: each call does its whole work before it returns, and time moves only when it is told to. All
-/// partitions of the sources go through one instance of the topology. Not thread safe.
+/// partitions of the sources go through one instance of the topology. A <see cref="StreamTopology.StateBytesMax"/> holds after each call.
+/// Not thread safe.
 /// </summary>
 public sealed class TopologyTestDriver
 {
@@ -48,7 +49,7 @@ public sealed class TopologyTestDriver
         ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
         _topology = topology;
         _state = snapshot is null ? new MemoryState() : MemoryState.Read(snapshot, topology.Name);
-        _host = new DriverHost(partitions, time ?? TimeProvider.System);
+        _host = new DriverHost(partitions, time ?? TimeProvider.System, topology.StateBytesMax);
         _host.Move(now);
         _instance = new TopologyInstance(topology, _host);
         _instance.Restore(_state);
@@ -185,8 +186,10 @@ public sealed class TopologyTestDriver
     /// <summary>The state of the last snapshot as text, with the order of its ordinals instead of themselves.</summary>
     internal IReadOnlyList<string> StateTexts() => _state.Texts();
 
+    /// <summary>With a limit of state a call is a commit, so that what is above the limit leaves memory.</summary>
     private void Settle()
     {
+        if (_topology.StateBytesMax is not null && !_instance.HasDeferred) _instance.Save(_state);
         if (!_instance.HasDeferred) return;
         _pending = _instance.CompleteAsync(null, CancellationToken.None).AsTask();
         if (_pending.IsFaulted) _pending.GetAwaiter().GetResult();
@@ -208,7 +211,7 @@ public sealed class TopologyTestDriver
     }
 
     /// <summary>All partitions of each source in one instance; a topic in between is passed straight on.</summary>
-    private sealed class DriverHost(int partitions, TimeProvider time) : InstanceHost
+    private sealed class DriverHost(int partitions, TimeProvider time, long? stateBytesMax) : InstanceHost
     {
         private readonly Dictionary<(bool IsSide, string Name), object> _collected = [];
         private readonly Dictionary<string, TableCopy> _tables = new(StringComparer.Ordinal);
@@ -219,6 +222,8 @@ public sealed class TopologyTestDriver
         public override long Now => _now;
 
         public override TimeProvider Time => time;
+
+        public override Func<long>? StateBytesMax => stateBytesMax is { } max ? () => max : null;
 
         public void Move(long milliseconds) => _now += milliseconds;
 

@@ -27,6 +27,12 @@ public sealed record Processor
     public bool HasState { get; init; } = true;
 
     /// <summary>
+    /// Whether its state may be larger than memory, so that an engine that keeps it there will not do: the runtime refuses one without <see
+    /// cref="EngineCapabilities.HasStateOnDisk"/>. False by default.
+    /// </summary>
+    public bool NeedsStateOnDisk { get; init; }
+
+    /// <summary>
     /// Topics that it writes to besides the application's own, such as dead letters. The runtime creates those that are missing before the
     /// processor starts. None by default.
     /// </summary>

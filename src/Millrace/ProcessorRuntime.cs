@@ -25,8 +25,8 @@ public sealed class ProcessorRuntime : IAsyncDisposable
     /// <param name="engine">The engine, which must outlive the runtime.</param>
     /// <param name="processors">The processors, each with a name of its own.</param>
     /// <param name="options">How to work; the defaults when null.</param>
-    /// <exception cref="ArgumentException">An option breaks its limit, or a processor has no name or topic, or its name is
-    /// another's.</exception>
+    /// <exception cref="ArgumentException">An option breaks its limit, a processor has no name or topic, its name is another's, or it needs
+    /// state on disk and the engine has none.</exception>
     public ProcessorRuntime(Engine engine, IReadOnlyList<Processor> processors, ProcessorRuntimeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -34,7 +34,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
         _options = options ?? new ProcessorRuntimeOptions();
         _options.Validate();
         _processors = [.. processors];
-        Validate(_processors);
+        Validate(_processors, engine.Capabilities);
         _context = new RuntimeContext
         {
             Engine = engine,
@@ -288,7 +288,7 @@ public sealed class ProcessorRuntime : IAsyncDisposable
         }
     }
 
-    private static void Validate(IReadOnlyList<Processor> processors)
+    private static void Validate(IReadOnlyList<Processor> processors, EngineCapabilities capabilities)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var processor in processors)
@@ -299,6 +299,12 @@ public sealed class ProcessorRuntime : IAsyncDisposable
                 throw new ArgumentException($"Two processors are called '{processor.Name}'; each needs a name of its own.");
             if (processor.Topics.Count == 0)
                 throw new ArgumentException($"Processor '{processor.Name}' reads no topic; it needs at least one.");
+            if (processor.NeedsStateOnDisk && !capabilities.HasStateOnDisk)
+            {
+                throw new ArgumentException(
+                    $"Processor '{processor.Name}' limits how much of its state is in memory, and the engine keeps all of it there. Set "
+                    + "OpenStateStore in the engine's options to what keeps it on disk, such as RocksDbStateStores.Open.");
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ public abstract class LoadContract
     /// <summary>An engine for a test.</summary>
     protected abstract EngineHost CreateHost();
 
+    /// <summary>What topologies keep of their state in memory; with a limit the engine has it on disk.</summary>
+    protected virtual long? StateBytesMax => null;
+
     [Fact]
     public async Task C19_A_reading_that_a_source_delivers_again_is_said_once_also_after_a_restart_and_a_crash()
     {
@@ -105,6 +108,6 @@ public abstract class LoadContract
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(TimeSpan.FromMinutes(5));
-        return await StreamsRig.OpenAsync(CreateHost(), partitions, topics, deadline.Token);
+        return await StreamsRig.OpenAsync(CreateHost(), partitions, topics, deadline.Token, StateBytesMax);
     }
 }

@@ -14,6 +14,9 @@ public abstract class StreamsContract
     /// <summary>An engine for a test.</summary>
     protected abstract EngineHost CreateHost();
 
+    /// <summary>What topologies keep of their state in memory; with a limit the engine has it on disk.</summary>
+    protected virtual long? StateBytesMax => null;
+
     [Fact]
     public async Task Windows_of_several_partitions_say_what_they_held_under_their_keys()
     {
@@ -412,6 +415,6 @@ public abstract class StreamsContract
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(TimeMax);
-        return await StreamsRig.OpenAsync(CreateHost(), partitions, topics, deadline.Token);
+        return await StreamsRig.OpenAsync(CreateHost(), partitions, topics, deadline.Token, StateBytesMax);
     }
 }

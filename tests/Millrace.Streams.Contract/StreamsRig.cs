@@ -39,13 +39,17 @@ public sealed class StreamsRig : IAsyncDisposable
     /// <summary>The runtimes' clock.</summary>
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 1, 25, 10, 30, 0, TimeSpan.Zero));
 
+    /// <summary>What the test's topologies keep of their state in memory; null for all.</summary>
+    public long? StateBytesMax { get; private init; }
+
     /// <summary>The engine that is open now.</summary>
     public Engine Engine { get; private set; } = null!;
 
     /// <summary>Opens the engine and makes topics.</summary>
-    public static async Task<StreamsRig> OpenAsync(EngineHost host, int partitions, string[] topics, CancellationToken cancellation)
+    public static async Task<StreamsRig> OpenAsync(
+        EngineHost host, int partitions, string[] topics, CancellationToken cancellation, long? stateBytesMax = null)
     {
-        var rig = new StreamsRig(host, cancellation);
+        var rig = new StreamsRig(host, cancellation) { StateBytesMax = stateBytesMax };
         try
         {
             rig.Engine = await host.OpenAsync(cancellation);
@@ -65,7 +69,7 @@ public sealed class StreamsRig : IAsyncDisposable
     public string Name(string name) => $"{_unique}-{name}";
 
     /// <summary>A topology that has this test's name.</summary>
-    public StreamTopology Topology(string name = "topology") => new(Name(name));
+    public StreamTopology Topology(string name = "topology") => new(Name(name)) { StateBytesMax = StateBytesMax };
 
     /// <summary>Starts a topology.</summary>
     public async Task<ProcessorRuntime> StartAsync(

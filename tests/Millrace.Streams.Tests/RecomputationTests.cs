@@ -39,6 +39,24 @@ public sealed class RecomputationTests
         Assert.True(results > 10_000 && late > 500 && restarts > 5_000, $"{results} results, {late} late, {restarts} restarts prove too little.");
     }
 
+    [Fact]
+    public void Results_are_those_of_a_recomputation_whatever_part_of_the_state_is_in_memory_after_each_restart()
+    {
+        for (var seed = 0; seed < Seeds; seed++)
+        {
+            var plan = Plan.Draw(new Random(seed));
+            var expected = plan.Recompute();
+            var random = new Random(seed + 20_000);
+
+            var got = plan.Run(_ => random.Next(6) == 0, () => random.Next(3) switch { 0 => null, 1 => 0, _ => 300 });
+
+            // Within a window the order is that of keys where there is a limit.
+            var (results, seen) = (expected.Results.Order(StringComparer.Ordinal), got.Results.Order(StringComparer.Ordinal));
+            Assert.True(results.SequenceEqual(seen), Tell(seed, plan, results, seen));
+            Assert.True(expected.Late.SequenceEqual(got.Late), Tell(seed, plan, expected.Late, got.Late));
+        }
+    }
+
     private static string Tell(int seed, Plan plan, IEnumerable<string> expected, IEnumerable<string> actual) =>
         $"Seed {seed}, {plan.Windows}, lateness {plan.Lateness}:\nexpected {string.Join("; ", expected)}\nactual   {string.Join("; ", actual)}";
 
@@ -82,13 +100,13 @@ public sealed class RecomputationTests
             return new Plan(windows, size, slide, gap, 10L * random.Next(0, 4), random.Next(0, 30), partitions, inputs);
         }
 
-        public Outcome Run(Func<int, bool> restarts)
+        public Outcome Run(Func<int, bool> restarts, Func<long?>? limit = null)
         {
             var outcome = new Outcome([], []);
-            var driver = new TopologyTestDriver(Topology(), Partitions);
+            var driver = new TopologyTestDriver(Topology(limit), Partitions);
             for (var i = 0; i < Inputs.Count; i++)
             {
-                if (restarts(i)) driver = new TopologyTestDriver(Topology(), Partitions, driver.Snapshot());
+                if (restarts(i)) driver = new TopologyTestDriver(Topology(limit), Partitions, driver.Snapshot());
                 var (partition, key, value, time) = Inputs[i];
                 driver.Pipe("in", new Event(key, value), time, partition);
                 outcome.Results.AddRange(driver.Read<Windowed<string, string>>("out")
@@ -123,9 +141,9 @@ public sealed class RecomputationTests
             return outcome;
         }
 
-        private StreamTopology Topology()
+        private StreamTopology Topology(Func<long?>? limit)
         {
-            var topology = new StreamTopology("windows");
+            var topology = new StreamTopology("windows") { StateBytesMax = limit?.Invoke() };
             topology.From<Event>("in", new SourceOptions<Event> { OutOfOrderness = TimeSpan.FromMilliseconds(Bound) })
                 .KeyBy(e => e.Key).Window(Windows).AllowedLateness(TimeSpan.FromMilliseconds(Lateness)).LateTo(Late)
                 .TriggeredBy(Trigger.OnClose).Aggregate(new Listing()).To("out");

@@ -2,13 +2,18 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Millrace.Contract;
 using Millrace.Log;
+using Millrace.RocksDb;
 using Millrace.Streams.Contract;
 
 namespace Millrace.Streams.Tests;
 
 /// <summary>The embedded engine in a folder of its own for each test.</summary>
-internal sealed class FolderHost : EngineHost
+internal sealed class FolderHost(bool hasStateOnDisk = false) : EngineHost
 {
+    private readonly RocksDbStateStores? _stores = hasStateOnDisk
+        ? new RocksDbStateStores(new RocksDbOptions { BlockCacheBytesMax = 1 << 20, WriteBufferBytesMax = 64 << 10 })
+        : null;
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("millrace-streams-");
 
     public override bool CanCrash => false;
@@ -16,12 +21,14 @@ internal sealed class FolderHost : EngineHost
     public override bool HasDenseOffsets => true;
 
     public override async ValueTask<Engine> OpenAsync(CancellationToken cancellation) =>
-        await LogEngine.OpenAsync(_directory.FullName, new LogOptions { JournalBytesMax = 4 << 20 }, cancellation);
+        await LogEngine.OpenAsync(_directory.FullName, new LogOptions { JournalBytesMax = 4 << 20, OpenStateStore = _stores is null ? null : _stores.Open },
+            cancellation);
 
     public override ValueTask CrashAsync(Engine engine) => throw new NotSupportedException();
 
     public override ValueTask DisposeAsync()
     {
+        _stores?.Dispose();
         _directory.Delete(recursive: true);
         return ValueTask.CompletedTask;
     }
@@ -30,6 +37,27 @@ internal sealed class FolderHost : EngineHost
 public sealed class EmbeddedStreamsContract : StreamsContract
 {
     protected override EngineHost CreateHost() => new FolderHost();
+}
+
+public sealed class NothingInMemoryStreamsContract : StreamsContract
+{
+    protected override long? StateBytesMax => 0;
+
+    protected override EngineHost CreateHost() => new FolderHost(hasStateOnDisk: true);
+}
+
+public sealed class LittleInMemoryStreamsContract : StreamsContract
+{
+    protected override long? StateBytesMax => 500;
+
+    protected override EngineHost CreateHost() => new FolderHost(hasStateOnDisk: true);
+}
+
+public sealed class LittleInMemoryLoadContract : LoadContract
+{
+    protected override long? StateBytesMax => 10_000;
+
+    protected override EngineHost CreateHost() => new FolderHost(hasStateOnDisk: true);
 }
 
 public sealed class EmbeddedGlobalTableContract : GlobalTableContract
@@ -54,6 +82,21 @@ public sealed class EmbeddedAlignmentContract : AlignmentContract
 
 public sealed class HostTests
 {
+    [Fact]
+    public async Task A_limit_of_state_on_an_engine_that_keeps_it_in_memory_is_refused_with_what_to_do()
+    {
+        await using var folder = new FolderHost();
+        await using var engine = await folder.OpenAsync(TestContext.Current.CancellationToken);
+        var topology = new StreamTopology("limited") { StateBytesMax = 1 << 20 };
+        topology.From<string>("in").KeyBy(text => text).Deduplicate(1.Days()).To(() => new Nowhere());
+        using var running = new RunningTopology(topology);
+
+        var failure = Assert.Throws<ArgumentException>(() => new ProcessorRuntime(engine, running.Processors));
+
+        Assert.Contains("'limited'", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("OpenStateStore", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_host_runs_its_topologies_which_are_services_and_defines_them_at_its_start()
     {

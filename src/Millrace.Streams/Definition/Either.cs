@@ -1,5 +1,5 @@
 using System.Buffers;
-using Millrace.Streams.Operators;
+using Millrace.Streams.Keyed;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Definition;

@@ -32,6 +32,9 @@ internal abstract class InstanceHost
     /// <summary>What is held here of a global table.</summary>
     public abstract TableCopy TableOf(TableDefinition table);
 
+    /// <summary>How many bytes of state, as stored, the instance keeps in memory at the moment; null for all.</summary>
+    public virtual Func<long>? StateBytesMax => null;
+
     /// <summary>Who wants to read a side output besides the topology; null for nobody.</summary>
     public virtual Sink<T>? TapOf<T>(string tag) => null;
 }
@@ -57,10 +60,14 @@ internal sealed class TopologyInstance
     {
         (_topology, _register) = (topology, new OperatorRegister(topology.Name));
         Host = host;
+        Spill = host.StateBytesMax is { } bytesMax ? new Spill(bytesMax) : null;
         topology.Build(this);
     }
 
     public InstanceHost Host { get; }
+
+    /// <summary>What is not all in memory; null when everything is.</summary>
+    public Spill? Spill { get; }
 
     /// <summary>
     /// Whether anything was kept or said since the record in hand came: then the record cannot be left out as if it had never come.
@@ -133,6 +140,7 @@ internal sealed class TopologyInstance
 
     public void Restore(StateScope scope)
     {
+        if (Spill is not null) Spill.Scope = scope;
         _register.Restore(scope, prefix => _operators.Exists(one => one.Node.Prefix == prefix), _topology.AllowsDroppedState);
         foreach (var (_, one) in _operators) one.Restore(scope);
     }
@@ -142,5 +150,6 @@ internal sealed class TopologyInstance
     {
         foreach (var (node, one) in _operators) one.Save(_register.Of(node.Prefix, scope));
         _register.Save(scope);
+        Spill?.Settle();
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Millrace.Streams.Definition;
+using Millrace.Streams.Keyed;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Operators;
@@ -36,10 +37,10 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
         var instance = sinks.Instance;
         _store = $"{node.Prefix}-process";
         _head = new StoreHead(_store, StoreKind, codec.Version);
-        _hand = new StateHand<TKey>(codec, () => instance.Host.Now, () => instance.HasActed = true);
+        _hand = new StateHand<TKey>(codec, () => instance.Host.Now, () => instance.HasActed = true, instance.Spill);
         _states = new KeyedStates<TKey>($"{node.Prefix}-state", _hand);
-        _eventTimers = new TimerSet<TKey>($"{node.Prefix}-timers", codec, _hand.Change);
-        _clockTimers = new TimerSet<TKey>($"{node.Prefix}-clock", codec, _hand.Change);
+        _eventTimers = TimerSet<TKey>.Make($"{node.Prefix}-timers", codec, _hand.Change, instance.Spill);
+        _clockTimers = TimerSet<TKey>.Make($"{node.Prefix}-clock", codec, _hand.Change, instance.Spill);
         _context = new Context(this);
         _function = work.Create() ?? throw new InvalidOperationException($"The function of operator '{node.Id}: {node.Title}' is null.");
         _function.Open(_states);
@@ -51,6 +52,8 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
     public int Entries => _states.Entries + _eventTimers.Count + _clockTimers.Count;
 
     public long EntryBytes => _states.Bytes;
+
+    public long MemoryBytes => _states.MemoryBytes;
 
     public long Watermark { get; private set; } = long.MinValue;
 

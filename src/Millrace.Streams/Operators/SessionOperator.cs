@@ -4,32 +4,29 @@ using Millrace.Streams.States;
 namespace Millrace.Streams.Operators;
 
 /// <summary>
-/// Sessions per key. A session has one timer entry: when that comes up and the session has grown meanwhile, it is set again, so a record
-/// touches no heap.
+/// Sessions per key, wherever they are: how they grow, join and end. A session's timer is set again when it comes up and the session has
+/// grown meanwhile, so a record sets none.
 /// </summary>
-internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
+internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, sinks)
+    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKey, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 3;
 
     private readonly WindowAssigner _assigner = work.Settings.Windows;
     private readonly bool _isRetracting = work.Settings.IsRetracting;
-    private readonly Dictionary<TKey, List<OpenSession>> _sessions = [];
-    private readonly PriorityQueue<OpenSession, Due> _timers = new();
     private readonly List<OpenSession> _dirty = [];
     private readonly List<(TKey Key, long Ordinal)> _deleted = [];
-    private int _entries;
 
-    public override int Entries => _entries;
+    public override int Entries => (int)Math.Min(EntryCount, int.MaxValue);
 
-    public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
+    protected long EntryCount { get; set; }
 
     protected override bool Add(TKey key, T value, long timestamp)
     {
         _assigner.Assign(timestamp, out var window);
-        _sessions.TryGetValue(key, out var sessions);
+        var sessions = Find(key);
         var session = sessions is null ? null : Join(sessions, window);
         if (session is null)
         {
@@ -39,47 +36,19 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
                 return false;
             }
 
-            if (sessions is null) _sessions.Add(key, sessions = []);
+            sessions ??= Begin(key);
             session = new OpenSession(key, window);
-            session.Pane.Ordinal = NextOrdinal++;
-            Open(sessions, session);
+            session.Pane.Ordinal = OrdinalIn(sessions);
+            session.Pane.HasEnded = window.MaxTimestamp <= Watermark;
+            Insert(sessions, session);
+            SetTimer(session);
+            EntryCount++;
         }
 
         MarkDirty(session);
         Accumulate(ref session.Pane, value);
         Act(session, Trigger.OnRecord(session.Window, timestamp, Watermark, ref session.Pane.TriggerState));
         return true;
-    }
-
-    protected override void Fire(long watermark)
-    {
-        while (_timers.TryPeek(out var session, out var due) && due.Time <= watermark)
-        {
-            _timers.Dequeue();
-            if (session.IsGone || session.TimerTime != due.Time) continue;
-            if (NextTime(session) > due.Time)
-            {
-                SetTimer(session);
-                continue;
-            }
-
-            if (!session.HasEnded)
-            {
-                session.HasEnded = true;
-                MarkDirty(session);
-                Act(session, Trigger.OnEnd(session.Window, ref session.Pane.TriggerState));
-                if (NextTime(session) > due.Time)
-                {
-                    SetTimer(session);
-                    continue;
-                }
-            }
-
-            Act(session, Trigger.OnClosing(session.Window, ref session.Pane.TriggerState));
-            var sessions = _sessions[session.Key];
-            Remove(sessions, session);
-            if (sessions.Count == 0) _sessions.Remove(session.Key);
-        }
     }
 
     protected override void SavePanes(StateScope scope)
@@ -97,11 +66,57 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
         _dirty.Clear();
     }
 
-    protected override void RestorePane(in StoredPane stored)
+    /// <summary>The sessions of a key, in order of start; null when there are none.</summary>
+    protected abstract List<OpenSession>? Find(TKey key);
+
+    /// <summary>A key gets its first session.</summary>
+    protected abstract List<OpenSession> Begin(TKey key);
+
+    /// <summary>A key has no session any more.</summary>
+    protected abstract void End(TKey key);
+
+    /// <summary>The ordinal of a new session.</summary>
+    protected abstract long OrdinalIn(List<OpenSession> sessions);
+
+    /// <summary>Sets a session's timer for its next time.</summary>
+    protected abstract void SetTimer(OpenSession session);
+
+    /// <summary>A session's timer has come up.</summary>
+    protected void Come(List<OpenSession> sessions, OpenSession session, long time)
     {
-        if (!_sessions.TryGetValue(stored.Key, out var sessions)) _sessions.Add(stored.Key, sessions = []);
-        Open(sessions, new OpenSession(stored.Key, stored.Window) { Pane = stored.Pane });
+        if (NextTime(session) > time)
+        {
+            SetTimer(session);
+            return;
+        }
+
+        if (!session.Pane.HasEnded)
+        {
+            session.Pane.HasEnded = true;
+            MarkDirty(session);
+            Act(session, Trigger.OnEnd(session.Window, ref session.Pane.TriggerState));
+            if (NextTime(session) > time)
+            {
+                SetTimer(session);
+                return;
+            }
+        }
+
+        Act(session, Trigger.OnClosing(session.Window, ref session.Pane.TriggerState));
+        Remove(sessions, session);
+        if (sessions.Count == 0) End(session.Key);
     }
+
+    /// <summary>Puts a session among those of its key, in order of start.</summary>
+    protected static void Insert(List<OpenSession> sessions, OpenSession session)
+    {
+        var index = sessions.Count;
+        while (index > 0 && sessions[index - 1].Window.Start > session.Window.Start) index--;
+        sessions.Insert(index, session);
+    }
+
+    protected long NextTime(OpenSession session) =>
+        session.Pane.HasEnded ? CloseTime(session.Window) : session.Window.MaxTimestamp;
 
     /// <summary>
     /// The session that a record's window touches, grown by it; when it bridges several, they become the earliest of them.
@@ -134,7 +149,8 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
         if (window == session.Window) return;
         Retract(session);
         session.Window = window;
-        session.HasEnded = window.MaxTimestamp <= Watermark;
+        session.Pane.HasEnded = window.MaxTimestamp <= Watermark;
+
         // A session that had ended, and waited for its close, ends again: before that close.
         if (NextTime(session) < session.TimerTime) SetTimer(session);
     }
@@ -165,31 +181,12 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
         if (session.Pane.HasValue) Say(session.Key, session.Window, session.Pane.Accumulator, isRetraction: true);
     }
 
-    /// <summary>Adds a session in order of start.</summary>
-    private void Open(List<OpenSession> sessions, OpenSession session)
-    {
-        var index = sessions.Count;
-        while (index > 0 && sessions[index - 1].Window.Start > session.Window.Start) index--;
-        sessions.Insert(index, session);
-        session.HasEnded = session.Window.MaxTimestamp <= Watermark;
-        SetTimer(session);
-        _entries++;
-    }
-
     private void Remove(List<OpenSession> sessions, OpenSession session)
     {
         sessions.Remove(session);
         session.IsGone = true;
-        _entries--;
+        EntryCount--;
         if (session.Pane.IsStored) _deleted.Add((session.Key, session.Pane.Ordinal));
-    }
-
-    private long NextTime(OpenSession session) => session.HasEnded ? CloseTime(session.Window) : session.Window.MaxTimestamp;
-
-    private void SetTimer(OpenSession session)
-    {
-        session.TimerTime = NextTime(session);
-        _timers.Enqueue(session, new Due(session.TimerTime, session.Pane.Ordinal));
     }
 
     private void MarkDirty(OpenSession session)
@@ -199,7 +196,7 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
         _dirty.Add(session);
     }
 
-    private sealed class OpenSession(TKey key, Window window)
+    protected sealed class OpenSession(TKey key, Window window)
     {
         public Pane Pane;
 
@@ -207,9 +204,7 @@ internal sealed class SessionOperator<TKey, T, TAccumulator, TOut>(
 
         public Window Window { get; set; } = window;
 
-        public bool HasEnded { get; set; }
-
-        /// <summary>The time of the one entry of the heap that counts.</summary>
+        /// <summary>When its timer comes up, or an earlier one.</summary>
         public long TimerTime { get; set; }
 
         public bool IsGone { get; set; }

@@ -12,7 +12,7 @@ namespace Millrace.Streams.Operators;
 /// </summary>
 internal sealed class SlidingOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, sinks)
+    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByOrdinal, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 9;

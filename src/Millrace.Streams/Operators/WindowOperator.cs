@@ -10,47 +10,18 @@ namespace Millrace.Streams.Operators;
 /// </summary>
 internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, work, sinks)
+    : FixedWindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks)
     where TKey : notnull
 {
-    private const byte StoreKind = 2;
-
-    private readonly WindowAssigner _assigner = work.Settings.Windows;
     private readonly Dictionary<long, Panes> _windows = [];
     private readonly PriorityQueue<Panes, Due> _timers = new();
-    private readonly List<(TKey Key, long Ordinal)> _deleted = [];
+    private readonly List<(TKey Key, long Start)> _deleted = [];
     private Panes? _last;
     private int _entries;
 
     public override int Entries => _entries;
 
     public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
-
-    protected override bool Add(TKey key, T value, long timestamp)
-    {
-        var count = _assigner.Assign(timestamp, out var window);
-        if (count == 0)
-        {
-            Counts.Unassigned++;
-            return true;
-        }
-
-        var isKept = false;
-        for (var i = 0; i < count; i++)
-        {
-            if (i > 0) window = _assigner.Next(window);
-            if (IsLate(window))
-            {
-                Counts.LateWindows++;
-                continue;
-            }
-
-            isKept = true;
-            AddTo(Find(window), key, value, timestamp);
-        }
-
-        return isKept;
-    }
 
     protected override void Fire(long watermark)
     {
@@ -75,7 +46,7 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
 
     protected override void SavePanes(StateScope scope)
     {
-        foreach (var (key, ordinal) in _deleted) Delete(scope, key, ordinal);
+        foreach (var (key, start) in _deleted) Delete(scope, key, start);
         _deleted.Clear();
         foreach (var panes in _windows.Values)
         {
@@ -98,8 +69,9 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
         _entries++;
     }
 
-    private void AddTo(Panes panes, TKey key, T value, long timestamp)
+    protected override void AddTo(Window window, TKey key, T value, long timestamp)
     {
+        var panes = Find(window);
         ref var pane = ref panes.Of(key, out var index);
         if (pane.Ordinal < 0)
         {
@@ -125,7 +97,7 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
         {
             ref var pane = ref panes.Items[i];
             Act(Trigger.OnClosing(panes.Window, ref pane.TriggerState), panes.Keys[i], panes.Window, ref pane);
-            if (pane.IsStored) _deleted.Add((panes.Keys[i], pane.Ordinal));
+            if (pane.IsStored) _deleted.Add((panes.Keys[i], panes.Window.Start));
         }
 
         _windows.Remove(panes.Window.Start);

@@ -17,13 +17,16 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     private readonly ArrayBufferWriter<byte> _key = new();
     private readonly ArrayBufferWriter<byte> _value = new();
     private readonly TopologyInstance _instance;
+    private readonly PaneLayout _layout;
+    private readonly ArrayBufferWriter<byte> _keyBytes = new();
     private long _bytesSeen;
     private long _entriesSeen;
 
     protected WindowingOperator(
-        string store, byte kind, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
+        string store, byte kind, PaneLayout layout, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
     {
         Store = store;
+        _layout = layout;
         Keying = work.Keying;
         Trigger = work.Settings.Trigger ?? Trigger.OnTime;
         Lateness = work.Settings.Lateness;
@@ -44,7 +47,9 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     public abstract long WaitsFor { get; }
 
-    public long EntryBytes => _entriesSeen == 0 ? 0 : (long)((double)_bytesSeen / _entriesSeen * Entries);
+    public long EntryBytes => BytesOf(Entries);
+
+    public virtual long MemoryBytes => EntryBytes;
 
     protected string Store { get; }
 
@@ -54,6 +59,9 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     /// <summary>The number that the next pane gets: panes of one moment say their results in this order, also after a restore.</summary>
     protected long NextOrdinal { get; set; }
+
+    /// <summary>How many entries the store has, for its head.</summary>
+    protected virtual long EntriesKept => StoreHead.Uncounted;
 
     private Keying<TKey, T> Keying { get; }
 
@@ -93,11 +101,11 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     public void Save(StateScope scope)
     {
-        _head.Save(scope, Watermark);
+        _head.Save(scope, Watermark, EntriesKept);
         SavePanes(scope);
     }
 
-    public void Restore(StateScope scope)
+    public virtual void Restore(StateScope scope)
     {
         var stored = new List<StoredPane>();
         foreach (var (key, value) in scope.Scan(Store))
@@ -106,10 +114,12 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
             else stored.Add(Read(key.Span, value.Span));
         }
 
-        // In the order in which they came to be, whatever the order of their bytes.
-        stored.Sort((left, right) => left.Ordinal.CompareTo(right.Ordinal));
-        foreach (var pane in stored) RestorePane(pane);
-        NextOrdinal = stored.Count == 0 ? 0 : stored[^1].Ordinal + 1;
+        // In the order in which they came to be, whatever the order of their bytes; by that where no order was kept.
+        foreach (var pane in stored.OrderBy(pane => pane.Ordinal))
+        {
+            RestorePane(pane);
+            NextOrdinal = pane.Ordinal + 1;
+        }
     }
 
     /// <summary>Adds a record to its windows. Returns false when it is late.</summary>
@@ -121,6 +131,16 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected abstract void SavePanes(StateScope scope);
 
     protected abstract void RestorePane(in StoredPane stored);
+
+    /// <summary>The watermark that was saved, and how many entries; null before anything was.</summary>
+    protected long? RestoreHead(StateScope scope)
+    {
+        if (_head.Find(scope) is not { } head) return null;
+        Watermark = head.Number;
+        return head.Entries;
+    }
+
+    protected long BytesOf(long entries) => _entriesSeen == 0 ? 0 : (long)((double)_bytesSeen / _entriesSeen * entries);
 
     protected bool IsLate(Window window) => CloseTime(window) <= Watermark;
 
@@ -153,10 +173,10 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     protected void Put(StateScope scope, TKey key, Window window, in Pane pane)
     {
-        WriteKey(key, pane.Ordinal);
+        WriteKey(key, _layout == PaneLayout.ByWindow ? window.Start : pane.Ordinal);
         _value.ResetWrittenCount();
-        _value.WriteByte((byte)((pane.HasValue ? 1 : 0) | (pane.HasFired ? 2 : 0)));
-        _value.WriteOrdered(window.Start);
+        _value.WriteOrdered(_layout == PaneLayout.ByWindow ? pane.Ordinal : window.Start);
+        _value.WriteByte((byte)((pane.HasValue ? 1 : 0) | (pane.HasFired ? 2 : 0) | (pane.HasEnded ? 4 : 0)));
         _value.WriteOrdered(window.End);
         _value.WriteOrdered(pane.TriggerState);
         _value.WriteInt32(_codec.Version);
@@ -165,17 +185,33 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         scope.Put(Store, _key.WrittenSpan, _value.WrittenSpan);
     }
 
-    protected void Delete(StateScope scope, TKey key, long ordinal)
-    {
-        WriteKey(key, ordinal);
-        scope.Delete(Store, _key.WrittenSpan);
-    }
+    /// <summary>Removes a pane: by its window's start, or by its ordinal, as this operator stores them.</summary>
+    protected void Delete(StateScope scope, TKey key, long startOrOrdinal) => scope.Delete(Store, WriteKey(key, startOrOrdinal));
 
-    private void WriteKey(TKey key, long ordinal)
+    /// <summary>A pane's key in the store. Valid until the next one.</summary>
+    protected ReadOnlySpan<byte> WriteKey(TKey key, long startOrOrdinal)
     {
         _key.ResetWrittenCount();
-        _key.WriteOrdered(ordinal);
-        Keying.Codec.Write(key, _key);
+        if (_layout == PaneLayout.ByKey) WriteKeyFirst(key);
+        _key.WriteOrdered(startOrOrdinal);
+        if (_layout != PaneLayout.ByKey) Keying.Codec.Write(key, _key);
+        return _key.WrittenSpan;
+    }
+
+    /// <summary>What the panes of a key begin with in the store, if they are there by key.</summary>
+    protected StateRange RangeOf(TKey key)
+    {
+        _key.ResetWrittenCount();
+        WriteKeyFirst(key);
+        return StateRange.Prefix(_key.WrittenSpan);
+    }
+
+    private void WriteKeyFirst(TKey key)
+    {
+        _keyBytes.ResetWrittenCount();
+        Keying.Codec.Write(key, _keyBytes);
+        _key.WriteInt32(_keyBytes.WrittenCount);
+        _key.Write(_keyBytes.WrittenSpan);
     }
 
     private void See(int bytes)
@@ -184,18 +220,30 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         _entriesSeen++;
     }
 
-    private StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    protected StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         See(key.Length + value.Length);
-        var pane = new Pane { Ordinal = StateBytes.ReadOrdered(ref key), IsStored = true };
+        var keyBytes = default(ReadOnlySpan<byte>);
+        if (_layout == PaneLayout.ByKey)
+        {
+            var length = StateBytes.ReadInt32(ref key);
+            keyBytes = key[..length];
+            key = key[length..];
+        }
+
+        var (inKey, inValue) = (StateBytes.ReadOrdered(ref key), StateBytes.ReadOrdered(ref value));
+        if (_layout != PaneLayout.ByKey) keyBytes = key;
+        var isByWindow = _layout == PaneLayout.ByWindow;
+        var pane = new Pane { Ordinal = isByWindow ? inValue : inKey, IsStored = true };
         var flags = StateBytes.ReadByte(ref value);
         pane.HasValue = (flags & 1) != 0;
         pane.HasFired = (flags & 2) != 0;
-        var window = new Window(StateBytes.ReadOrdered(ref value), StateBytes.ReadOrdered(ref value));
+        pane.HasEnded = (flags & 4) != 0;
+        var window = new Window(isByWindow ? inKey : inValue, StateBytes.ReadOrdered(ref value));
         pane.TriggerState = StateBytes.ReadOrdered(ref value);
         var version = StateBytes.ReadInt32(ref value);
         if (pane.HasValue) pane.Accumulator = _codec.Read(version, value, Store);
-        return new StoredPane(pane.Ordinal, Keying.Codec.Read(Keying.Codec.Version, key, Store), window, pane);
+        return new StoredPane(pane.Ordinal, Keying.Codec.Read(Keying.Codec.Version, keyBytes, Store), window, pane);
     }
 
     /// <summary>What a key has in a window.</summary>
@@ -209,11 +257,22 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         /// <summary>Whether the last result that was said still stands: a session that grows takes it back.</summary>
         public bool HasFired;
 
+        /// <summary>Of a session: whether its end has come, and it waits for its close.</summary>
+        public bool HasEnded;
+
         public bool IsDirty;
         public bool IsStored;
     }
 
     protected readonly record struct StoredPane(long Ordinal, TKey Key, Window Window, Pane Pane);
+}
+
+/// <summary>What a pane's key in the store begins with; an ordinal or the window's start follows, or the key.</summary>
+internal enum PaneLayout
+{
+    ByWindow,
+    ByKey,
+    ByOrdinal,
 }
 
 /// <summary>When something is due; of equal times the earlier made first.</summary>

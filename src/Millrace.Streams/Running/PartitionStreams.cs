@@ -28,6 +28,7 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
         Align();
         Arm();
         Show();
+        run.State.Join();
     }
 
     public ValueTask ProcessAsync(FetchedRecords records, CancellationToken cancellation)
@@ -54,6 +55,7 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
         }
 
         _run.Hide(_scope.Partition, this);
+        _run.State.Leave();
     }
 
     private ValueTask AfterCallAsync(CancellationToken cancellation)

@@ -12,6 +12,8 @@ internal sealed class ScopeHost(StageRun run, ProcessorScope scope) : InstanceHo
 
     public override TimeProvider Time => scope.Time;
 
+    public override Func<long>? StateBytesMax => run.State.BytesMax is null ? null : () => run.State.Share;
+
     public override bool NeedsIdleness => run.Stage.NeedsIdleness;
 
     public override bool Runs(SourceDefinition source) => run.Stage.Sources.Contains(source);
@@ -44,5 +46,9 @@ internal sealed class ScopeState(ProcessorScope scope) : StateScope
 
     public override void Delete(string store, ReadOnlySpan<byte> key) => scope.Delete(store, key);
 
-    public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => scope.Scan(store);
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) =>
+        scope.TryGet(store, key, out value);
+
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+        scope.Scan(store, range);
 }

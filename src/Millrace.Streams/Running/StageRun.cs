@@ -32,12 +32,16 @@ internal sealed class StageRun
     /// <summary>The global tables that operators of the stage look into: one copy for all partitions of the process.</summary>
     public IReadOnlyDictionary<TableDefinition, TableCopy> Tables { get; }
 
+    /// <summary>What the instances of all stages keep in memory.</summary>
+    public required StateLimit State { get; init; }
+
     public Condemned Condemned { get; } = new();
 
     public Processor Processor => new()
     {
         Name = Stage.Name,
         Topics = [.. Stage.Sources.Select(source => source.Name)],
+        NeedsStateOnDisk = State.BytesMax is not null,
         Create = scope => new PartitionStreams(this, scope),
         GlobalTopics = [.. Tables.Values.Select(table => new GlobalTopic { Name = table.Name, Begin = table.Begin })],
         Companions =

@@ -25,8 +25,9 @@ internal static class StatusView
         Count(text, "lookups tried again", totals.Sum(one => one.LookupsRetried));
         if (totals.Sum(one => one.StateEntries) is > 0 and var entries)
         {
-            text.Append(CultureInfo.InvariantCulture,
-                $", {entries} entries of state (about {totals.Sum(one => one.StateBytes)} bytes)");
+            var (bytes, inMemory) = (totals.Sum(one => one.StateBytes), totals.Sum(one => one.StateBytesInMemory));
+            var where = inMemory < bytes ? $", {inMemory} in memory" : "";
+            text.Append(CultureInfo.InvariantCulture, $", {entries} entries of state (about {bytes} bytes{where})");
         }
 
         text.Append(CultureInfo.InvariantCulture, $"\n      watermark {Time(slowest.Watermark)}");
@@ -69,6 +70,7 @@ internal static class StatusView
         LookupsRetried = Interlocked.Read(ref one.Counts.Retried),
         StateEntries = one.Entries,
         StateBytes = one.EntryBytes,
+        StateBytesInMemory = one.MemoryBytes,
         Watermark = one.Watermark,
         WaitsFor = one.WaitsFor,
         Channels = one.ShowChannels(),

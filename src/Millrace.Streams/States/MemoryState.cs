@@ -16,8 +16,15 @@ internal sealed class MemoryState : StateScope
 
     public override void Delete(string store, ReadOnlySpan<byte> key) => Of(store).Remove(key.ToArray());
 
-    public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) =>
-        Of(store).Select(entry => new KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>(entry.Key, entry.Value));
+    public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)
+    {
+        var isThere = Of(store).TryGetValue(key.ToArray(), out var found);
+        value = found;
+        return isThere;
+    }
+
+    public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+        range.Pick(Of(store));
 
     public byte[] Write(string topology)
     {
@@ -57,8 +64,11 @@ internal sealed class MemoryState : StateScope
         return state;
     }
 
-    /// <summary>Kinds of stores whose keys begin with an ordinal: what counts of it is the order.</summary>
-    private static readonly byte[] OrdinalKinds = [2, 3, 7, 8, 9];
+    /// <summary>Kinds of stores whose keys, and those whose values begin with an ordinal: what counts of it is the order.</summary>
+    private static readonly byte[] OrdinalsInKeys = [3, 9], OrdinalsInValues = [2, 7, 8];
+
+    /// <summary>The one of those whose keys end in it.</summary>
+    private const byte OrdinalAtEnd = 3;
 
     /// <summary>
     /// Every entry as text, with the order of ordinals instead of themselves: what went before leaves gaps that a restart does not.
@@ -68,12 +78,18 @@ internal sealed class MemoryState : StateScope
         var texts = new List<string>();
         foreach (var (name, entries) in _stores)
         {
-            var isOrdered = entries.TryGetValue([], out var head) && head.Length > 1 && OrdinalKinds.Contains(head[1]);
+            var kind = entries.TryGetValue([], out var head) && head.Length > 1 ? head[1] : default;
+            var (isInKey, isInValue) = (OrdinalsInKeys.Contains(kind), OrdinalsInValues.Contains(kind));
             var number = 0;
-            foreach (var (key, value) in entries)
+            var ordered = isInValue ? entries.OrderBy(entry => entry.Key.Length == 0 ? [] : entry.Value[..8], ByBytes.Comparer)
+                : kind == OrdinalAtEnd ? entries.OrderBy(entry => entry.Key.Length == 0 ? [] : entry.Key[^8..], ByBytes.Comparer)
+                : entries.AsEnumerable();
+            foreach (var (key, value) in ordered)
             {
-                var shown = isOrdered && key.Length >= 8 ? $"#{number++} {Convert.ToHexString(key.AsSpan(8))}" : Convert.ToHexString(key);
-                texts.Add($"{name} {shown} = {Convert.ToHexString(value)}");
+                var hasOrdinal = key.Length > 0 && (isInKey || isInValue);
+                var place = hasOrdinal ? $"#{number++} " : "";
+                var shownKey = Convert.ToHexString(!hasOrdinal || !isInKey ? key : kind == OrdinalAtEnd ? key.AsSpan(..^8) : key.AsSpan(8));
+                texts.Add($"{name} {place}{shownKey} = {Convert.ToHexString(hasOrdinal && isInValue ? value.AsSpan(8) : value)}");
             }
         }
 
@@ -96,12 +112,7 @@ internal sealed class MemoryState : StateScope
 
     private SortedDictionary<byte[], byte[]> Of(string store)
     {
-        if (!_stores.TryGetValue(store, out var entries)) _stores.Add(store, entries = new(new ByBytes()));
+        if (!_stores.TryGetValue(store, out var entries)) _stores.Add(store, entries = new(ByBytes.Comparer));
         return entries;
-    }
-
-    private sealed class ByBytes : IComparer<byte[]>
-    {
-        public int Compare(byte[]? x, byte[]? y) => x.AsSpan().SequenceCompareTo(y);
     }
 }

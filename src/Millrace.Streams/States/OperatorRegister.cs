@@ -22,7 +22,7 @@ internal sealed class OperatorRegister(string topology)
     /// <exception cref="MillraceException"><see cref="FailureCodes.DataMismatch"/>: there is such state.</exception>
     public void Restore(StateScope scope, Func<string, bool> isThere, bool allowsDropped)
     {
-        foreach (var (key, value) in scope.Scan(Store).ToList())
+        foreach (var (key, value) in scope.Scan(Store))
         {
             if (key.IsEmpty)
             {
@@ -47,7 +47,7 @@ internal sealed class OperatorRegister(string topology)
 
             foreach (var store in stores)
             {
-                foreach (var (entry, _) in scope.Scan(store).ToList()) scope.Delete(store, entry.Span);
+                foreach (var (entry, _) in scope.Walk(store, StateRange.All)) scope.Delete(store, entry.Span);
             }
 
             scope.Delete(Store, key.Span);
@@ -82,6 +82,10 @@ internal sealed class OperatorRegister(string topology)
 
         public override void Delete(string store, ReadOnlySpan<byte> key) => scope.Delete(store, key);
 
-        public override IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => scope.Scan(store);
+        public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value) =>
+            scope.TryGet(store, key, out value);
+
+        public override IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range) =>
+            scope.Scan(store, range);
     }
 }

@@ -6,12 +6,31 @@ namespace Millrace.Streams.States;
 /// <summary>Where operators keep their state: stores of bytes by key.</summary>
 internal abstract class StateScope
 {
+    private const int PageEntries = 1_000;
+
     public abstract void Put(string store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
 
     public abstract void Delete(string store, ReadOnlySpan<byte> key);
 
+    public abstract bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value);
+
+    /// <summary>Entries of a range, ordered by key bytes; fewer than it wants only when there are no more.</summary>
+    public abstract IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store, StateRange range);
+
     /// <summary>Every entry, ordered by key bytes.</summary>
-    public abstract IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store);
+    public IReadOnlyList<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Scan(string store) => Scan(store, StateRange.All);
+
+    /// <summary>The entries of a range page by page, as they are when their page comes: for more than fits in memory.</summary>
+    public IEnumerable<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> Walk(string store, StateRange range)
+    {
+        for (var left = range with { EntriesMax = PageEntries }; ;)
+        {
+            var page = Scan(store, left);
+            foreach (var entry in page) yield return entry;
+            if (page.Count < PageEntries) yield break;
+            left = left.After(page[^1].Key.Span);
+        }
+    }
 }
 
 /// <summary>An operator that keeps something. What it saved comes back in the same order of records, timers and results.</summary>
@@ -32,6 +51,9 @@ internal interface IStatefulOperator
 
     /// <summary>About how many bytes its entries have as they are stored, by those that it has written or read so far.</summary>
     long EntryBytes => 0;
+
+    /// <summary>About how many of those bytes are in memory.</summary>
+    long MemoryBytes => EntryBytes;
 
     /// <summary>The channels that its watermark is made of; none when it takes the watermark that it is given.</summary>
     ChannelStatus[] ShowChannels() => [];
@@ -71,9 +93,12 @@ internal static class StateBytes
 {
     public static void WriteOrdered(this IBufferWriter<byte> output, long value)
     {
-        BinaryPrimitives.WriteUInt64BigEndian(output.GetSpan(8), (ulong)value ^ (1UL << 63));
+        WriteOrdered(output.GetSpan(8), value);
         output.Advance(8);
     }
+
+    public static void WriteOrdered(Span<byte> output, long value) =>
+        BinaryPrimitives.WriteUInt64BigEndian(output, (ulong)value ^ (1UL << 63));
 
     public static void WriteInt32(this IBufferWriter<byte> output, int value)
     {
@@ -111,38 +136,55 @@ internal static class StateBytes
 
 /// <summary>
 /// The head of an operator's store, under the empty key: what kind of operator wrote it, the format, the version of the keys' codec, and
-/// the watermark. State of another kind of operator or other keys is refused.
+/// a number, as the watermark, and how many entries there are where that is kept. State of another kind of operator or other keys is
+/// refused.
 /// </summary>
 internal sealed class StoreHead(string store, byte kind, int keyVersion)
 {
-    private const byte Format = 1;
-    private const int Length = 14;
+    /// <summary>Stands for a number of entries that is not kept.</summary>
+    public const long Uncounted = -1;
+
+    private const byte Format = 2;
+    private const int Length = 22;
 
     private readonly ArrayBufferWriter<byte> _buffer = new(Length);
-    private long? _saved;
+    private (long Number, long Entries)? _saved;
 
-    public void Save(StateScope scope, long watermark)
+    public void Save(StateScope scope, long number, long entries = Uncounted)
     {
-        if (_saved == watermark) return;
+        if (_saved == (number, entries)) return;
         _buffer.ResetWrittenCount();
         _buffer.WriteByte(Format);
         _buffer.WriteByte(kind);
         _buffer.WriteInt32(keyVersion);
-        _buffer.WriteOrdered(watermark);
+        _buffer.WriteOrdered(number);
+        _buffer.WriteOrdered(entries);
         scope.Put(store, [], _buffer.WrittenSpan);
-        _saved = watermark;
+        _saved = (number, entries);
     }
 
-    /// <summary>Returns the watermark.</summary>
+    /// <summary>The number and how many entries there are, of a store that was saved before.</summary>
+    public (long Number, long Entries)? Find(StateScope scope)
+    {
+        if (!scope.TryGet(store, [], out var head)) return null;
+        Read(head.Span);
+        return _saved;
+    }
+
+    /// <summary>Returns the number.</summary>
     /// <exception cref="MillraceException"><see cref="FailureCodes.UnknownVersion"/>, <see cref="FailureCodes.DataMismatch"/>.</exception>
     public long Read(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Length > 0 && bytes[0] != Format)
+        {
+            throw new MillraceException(
+                FailureCodes.UnknownVersion, $"State '{store}' has format {bytes[0]}; this program reads {Format}.");
+        }
+
         if (bytes.Length != Length)
             throw new MillraceException(FailureCodes.DataMismatch,
                 $"State '{store}' begins with {bytes.Length} bytes instead of {Length}.");
-        var format = StateBytes.ReadByte(ref bytes);
-        if (format != Format)
-            throw new MillraceException(FailureCodes.UnknownVersion, $"State '{store}' has format {format}; this program reads {Format}.");
+        StateBytes.ReadByte(ref bytes);
         var writer = StateBytes.ReadByte(ref bytes);
         if (writer != kind)
         {
@@ -159,8 +201,16 @@ internal sealed class StoreHead(string store, byte kind, int keyVersion)
                     + $"and the codec of keys writes version {keyVersion}: keys cannot be read by an upcaster.");
         }
 
-        var watermark = StateBytes.ReadOrdered(ref bytes);
-        _saved = watermark;
-        return watermark;
+        var number = StateBytes.ReadOrdered(ref bytes);
+        _saved = (number, StateBytes.ReadOrdered(ref bytes));
+        return number;
     }
+}
+
+/// <summary>Orders byte arrays as stores do.</summary>
+internal sealed class ByBytes : IComparer<byte[]>
+{
+    public static ByBytes Comparer { get; } = new();
+
+    public int Compare(byte[]? x, byte[]? y) => x.AsSpan().SequenceCompareTo(y);
 }

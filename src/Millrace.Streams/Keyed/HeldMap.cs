@@ -1,39 +1,48 @@
+using System.Buffers;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Keyed;
 
-/// <summary>A map per key: its entries are stored one by one, and each key knows its own in their order.</summary>
-internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
+/// <summary>
+/// A map per key: its entries are stored one by one, and each key knows its own in their order. With a limit the map of a key is in memory
+/// whole or not at all.
+/// </summary>
+internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>, ISpilling
     where TKey : notnull
     where TEntry : notnull
 {
     private readonly StoredValues<(TKey Key, TEntry Entry), T> _values;
     private readonly StateHand<TKey> _hand;
     private readonly Dictionary<TKey, OrderedSet<TEntry>> _entries = [];
+    private readonly ArrayBufferWriter<byte> _prefix = new();
+    private readonly ArrayBufferWriter<byte> _keyBytes = new();
 
-    public HeldMap(string store, StateCodec<T> codec, long? timeToLive, StateHand<TKey> hand, StateCodec<TEntry> entries)
+    public HeldMap(ValueStorage<TEntry, T> storage, StateHand<TKey> hand)
     {
         _hand = hand;
-        var keys = hand.Codec;
-        var one = new System.Buffers.ArrayBufferWriter<byte>();
-        _values = new StoredValues<(TKey, TEntry), T>(
-            store, codec, timeToLive,
+        var (keys, entries) = (hand.Codec, storage.Ids);
+        var ids = new IdBytes<(TKey, TEntry)>(
             (id, output) =>
             {
-                one.ResetWrittenCount();
-                keys.Write(id.Item1, one);
-                output.WriteInt32(one.WrittenCount);
-                System.Buffers.BuffersExtensions.Write(output, one.WrittenSpan);
+                WriteKey(id.Item1, output);
                 entries.Write(id.Item2, output);
             },
             bytes =>
             {
                 var length = StateBytes.ReadInt32(ref bytes);
-                return (keys.Read(keys.Version, bytes[..length], store), entries.Read(entries.Version, bytes[length..], store));
+                return (keys.Read(keys.Version, bytes[..length], storage.Store), entries.Read(bytes[length..]));
             },
-            keys.Version * 1_000 + entries.Version) { OnEnded = Forget };
+            keys.Version * 1_000 + entries.Version);
+        _values = new StoredValues<(TKey, TEntry), T>(
+            new ValueStorage<(TKey, TEntry), T>(storage.Store, storage.Codec, storage.TimeToLive, ids), hand.Spill)
+        {
+            OnEnded = Forget, IsLoaded = true,
+        };
+        hand.Spill?.Add(this);
         Store = new MapStore(this);
     }
+
+    public long MemoryBytes => _values.MemoryBytes;
 
     public KeyedStore<TKey> Store { get; }
 
@@ -43,7 +52,7 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
     {
         get
         {
-            if (!_entries.TryGetValue(_hand.Key, out var entries)) return [];
+            if (Loaded() is not { } entries) return [];
             var found = new List<KeyValuePair<TEntry, T>>(entries.Count);
             foreach (var entry in entries)
             {
@@ -54,11 +63,17 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
         }
     }
 
-    public override bool TryGet(TEntry entry, out T value) => _values.TryGet((_hand.Key, entry), _hand.Now, out value);
+    public override bool TryGet(TEntry entry, out T value)
+    {
+        Loaded();
+        return _values.TryGet((_hand.Key, entry), _hand.Now, out value);
+    }
 
     public override void Set(TEntry entry, T value)
     {
         _hand.Change();
+        Loaded();
+
         // One that has ended, and was not swept yet, begins anew at the end of the order.
         if (!_values.TryGet((_hand.Key, entry), _hand.Now, out _)) Drop(entry);
         _values.Set((_hand.Key, entry), value, _hand.Now);
@@ -68,6 +83,7 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
     public override bool Remove(TEntry entry)
     {
         _hand.Change();
+        Loaded();
         var isThere = _values.TryGet((_hand.Key, entry), _hand.Now, out _);
         Drop(entry);
         return isThere;
@@ -76,8 +92,59 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
     public override void Clear()
     {
         _hand.Change();
-        if (!_entries.Remove(_hand.Key, out var entries)) return;
+        if (Loaded() is not { } entries) return;
+        _entries.Remove(_hand.Key);
         foreach (var entry in entries) _values.Remove((_hand.Key, entry));
+
+        // With a limit, the key's map would be looked for in the store before that is saved.
+        if (_hand.Spill is not null) _entries.Add(_hand.Key, []);
+    }
+
+    public void Age()
+    {
+        var hasDropped = false;
+        foreach (var (key, entries) in _entries)
+        {
+            if (entries.IsRecent) continue;
+            Drop(key, entries);
+            hasDropped = true;
+        }
+
+        foreach (var (key, entries) in _entries)
+        {
+            if (hasDropped) entries.IsRecent = false;
+            else Drop(key, entries);
+        }
+    }
+
+    private void Drop(TKey key, OrderedSet<TEntry> entries)
+    {
+        foreach (var entry in entries) _values.Forget((key, entry));
+        _entries.Remove(key);
+    }
+
+    /// <summary>The entries of the key in hand, from the store if they are there only; null when there is none.</summary>
+    private OrderedSet<TEntry>? Loaded()
+    {
+        if (!_entries.TryGetValue(_hand.Key, out var entries))
+        {
+            if (_hand.Spill is null) return null;
+            _prefix.ResetWrittenCount();
+            WriteKey(_hand.Key, _prefix);
+            _entries.Add(_hand.Key, entries = []);
+            foreach (var id in _values.Load(_prefix.WrittenSpan)) entries.Add(id.Entry);
+        }
+
+        entries.IsRecent = true;
+        return entries;
+    }
+
+    private void WriteKey(TKey key, ArrayBufferWriter<byte> output)
+    {
+        _keyBytes.ResetWrittenCount();
+        _hand.Codec.Write(key, _keyBytes);
+        output.WriteInt32(_keyBytes.WrittenCount);
+        output.Write(_keyBytes.WrittenSpan);
     }
 
     private void Drop(TEntry entry)
@@ -95,7 +162,7 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
     {
         if (!_entries.TryGetValue(id.Key, out var entries)) return;
         entries.Remove(id.Entry);
-        if (entries.Count == 0) _entries.Remove(id.Key);
+        if (entries.Count == 0 && _hand.Spill is null) _entries.Remove(id.Key);
     }
 
     private sealed class MapStore(HeldMap<TKey, TEntry, T> map) : KeyedStore<TKey>
@@ -103,6 +170,8 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>
         public override int Entries => map._values.Count;
 
         public override long Bytes => map._values.Bytes;
+
+        public override long MemoryBytes => map._values.MemoryBytes;
 
         public override void Save(StateScope scope) => map._values.Save(scope, map._hand.Now);
 
@@ -118,6 +187,9 @@ internal sealed class OrderedSet<T> : System.Collections.IEnumerable
     private readonly LinkedList<T> _order = [];
 
     public int Count => _nodes.Count;
+
+    /// <summary>Whether it was used lately.</summary>
+    public bool IsRecent { get; set; }
 
     public void Add(T item)
     {

@@ -1,6 +1,6 @@
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Keyed;
 
 /// <summary>Makes a function's states.</summary>
 internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : StateDeclarations
@@ -14,6 +14,8 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
     public int Entries => _stores.Values.Sum(store => store.Entries);
 
     public long Bytes => _stores.Values.Sum(store => store.Bytes);
+
+    public long MemoryBytes => _stores.Values.Sum(store => store.MemoryBytes);
 
     public override ValueState<T> Value<T>(string name, StateOptions<T>? options = null)
     {
@@ -37,9 +39,7 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
     public override MapState<TEntry, T> Map<TEntry, T>(string name, StateOptions<T>? options = null, StateCodec<TEntry>? entries = null)
     {
         options ??= new StateOptions<T>();
-        var map = new HeldMap<TKey, TEntry, T>(
-            Store(name, options), options.Codec ?? StateCodecs.Default<T>(), Milliseconds(options), hand,
-            entries ?? StateCodecs.Default<TEntry>());
+        var map = new HeldMap<TKey, TEntry, T>(Storage(name, options, entries ?? StateCodecs.Default<TEntry>()), hand);
         _stores.Add(name, map.Store);
         return map;
     }
@@ -58,11 +58,14 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
 
     private StoredValues<TKey, T> Values<T>(string name, StateOptions<T> options)
     {
-        var codec = hand.Codec;
-        return new StoredValues<TKey, T>(
-            Store(name, options), options.Codec ?? StateCodecs.Default<T>(), Milliseconds(options),
-            codec.Write, bytes => codec.Read(codec.Version, bytes, name), codec.Version);
+        var values = new StoredValues<TKey, T>(Storage(name, options, hand.Codec), hand.Spill);
+        hand.Spill?.Add(values);
+        return values;
     }
+
+    private ValueStorage<TId, T> Storage<TId, T>(string name, StateOptions<T> options, StateCodec<TId> ids) => new(
+        Store(name, options), options.Codec ?? StateCodecs.Default<T>(), Milliseconds(options),
+        new IdBytes<TId>(ids.Write, bytes => ids.Read(ids.Version, bytes, name), ids.Version));
 
     private string Store<T>(string name, StateOptions<T> options)
     {
@@ -92,9 +95,11 @@ internal sealed class KeyedStates<TKey>(string prefix, StateHand<TKey> hand) : S
 
         public override long Bytes => values.Bytes;
 
+        public override long MemoryBytes => values.MemoryBytes;
+
         public override void Save(StateScope scope) => values.Save(scope, hand.Now);
 
-        public override void Restore(StateScope scope) => values.Restore(scope, _ => { });
+        public override void Restore(StateScope scope) => values.Restore(scope, null);
     }
 
     private sealed class HeldValue<T>(StoredValues<TKey, T> values, StateHand<TKey> hand) : ValueState<T>
