@@ -4,6 +4,7 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Millrace;
 using Millrace.Log;
+using Millrace.RocksDb;
 using Millrace.Streams;
 
 namespace Nexmark;
@@ -35,7 +36,9 @@ internal static class LogRun
 
     private static async Task<RunResult> OfAsync(RunOptions options, string folder)
     {
-        await using var engine = await LogEngine.OpenAsync(folder);
+        using var stores = options.StateBytesMax is null ? null : new RocksDbStateStores();
+        await using var engine = await LogEngine.OpenAsync(
+            folder, new LogOptions { OpenStateStore = stores is null ? null : stores.Open });
         await engine.EnsureTopicAsync(new TopicSpecification { Name = Queries.Source, Partitions = options.Parallelism });
         for (var partition = 0; partition < options.Parallelism; partition++) await FillAsync(engine, options, partition);
 
@@ -44,6 +47,7 @@ internal static class LogRun
         {
             Codec = new EventRecords(), OutOfOrderness = OutOfOrderness, IdleAfter = null,
         });
+        topology.StateBytesMax = options.StateBytesMax;
         using var streams = new RunningTopology(topology);
         using var commits = new CommitCount();
         await using var runtime = new ProcessorRuntime(engine, streams.Processors);

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 using Nexmark;
 
 const string usage =
-    "usage: Nexmark --query Q|all [--events N] [--parallelism P] [--checkpoint SECONDS|off] [--rate R] [--seed S] [--log] [--verify]";
+    "usage: Nexmark --query Q|all [--events N] [--parallelism P] [--checkpoint SECONDS|off] [--rate R] [--seed S] "
+    + "[--log] [--state-limit BYTES] [--verify]";
 var options = new RunOptions();
 for (var at = 0; at < args.Length; at++)
 {
@@ -37,6 +38,7 @@ foreach (var query in options.Query == "all" ? Queries.Names : [options.Query])
         ["events"] = run.Events,
         ["parallelism"] = run.Parallelism,
         ["log"] = run.HasLog,
+        ["stateLimitBytes"] = run.StateBytesMax,
         ["wallSeconds"] = Math.Round(result.WallSeconds, 3),
         ["cpuSeconds"] = Math.Round(result.CpuSeconds, 3),
         ["rows"] = result.Rows,
@@ -67,6 +69,7 @@ static RunOptions? With(RunOptions options, string name, string value) => (name,
     ("--checkpoint", _) when double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds > 0 =>
         options with { Checkpoint = TimeSpan.FromSeconds(seconds) },
     ("--rate", _) when TryCount(value, out var rate) => options with { Rate = rate },
+    ("--state-limit", _) when TryCount(value, out var bytes) => options with { HasLog = true, StateBytesMax = bytes },
     ("--seed", _) when TryCount(value, out var seed) => options with { Seed = seed },
     _ => null,
 };

@@ -26,6 +26,9 @@ internal sealed record RunOptions
 
     /// <summary>Whether events come from the durable log, and what is kept is committed to it.</summary>
     public bool HasLog { get; init; }
+
+    /// <summary>With the log: how many bytes of state stay in memory, the rest being in RocksDB; null for all of it.</summary>
+    public long? StateBytesMax { get; init; }
 }
 
 /// <summary>

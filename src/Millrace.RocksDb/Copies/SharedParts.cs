@@ -8,7 +8,7 @@ namespace Millrace.RocksDb.Copies;
 /// </summary>
 internal sealed class SharedParts
 {
-    private const int FilterBitsPerKey = 10;
+    private const int FilterBitsPerKey = 10, MetadataBlockBytes = 4096;
 
     /// <summary>One buffer fills while one is written.</summary>
     private const int WriteBuffersMax = 2;
@@ -34,7 +34,15 @@ internal sealed class SharedParts
             .SetBlockCache(_cache)
             .SetCacheIndexAndFilterBlocks(true)
             .SetPinL0FilterAndIndexBlocksInCache(true)
-            .SetFilterPolicy(BloomFilterPolicy.Create(FilterBitsPerKey, false));
+            .SetFilterPolicy(BloomFilterPolicy.Create(FilterBitsPerKey, false))
+            .SetIndexType(BlockBasedTableIndexType.TwoLevelIndex);
+
+        // In parts of the size of a block: a whole filter has megabytes per file, and a cache that is smaller than all filters would read
+        // one whole for each key that is looked for.
+        Native.Instance.rocksdb_block_based_options_set_partition_filters(table.Handle, 1);
+        Native.Instance.rocksdb_block_based_options_set_metadata_block_size(table.Handle, MetadataBlockBytes);
+        Native.Instance.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table.Handle, 1);
+        Native.Instance.rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table.Handle, 1);
         Database = new DbOptions()
             .SetCreateIfMissing()
             .SetBlockBasedTableFactory(table)

@@ -38,24 +38,33 @@ internal sealed class StateOverlay(OwnedPartition owned)
     {
         var committed = owned.Scan(store, range);
         if (Find(store) is not { } changes || changes.ByKey.Count == 0) return committed;
-        var changed = changes.ByKey.Values.Where(change => range.Holds(change.Key)).ToArray();
-        if (changed.Length == 0) return committed;
-        Array.Sort(changed, static (one, other) => one.Key.AsSpan().SequenceCompareTo(other.Key));
+        using var changed = changes.Within(range).GetEnumerator();
         var merged = new List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>>(committed.Count);
-        var next = 0;
+        var hasNext = changed.MoveNext();
         while (true)
         {
-            // What lies behind the last entry of a full page may still be hidden by one that was not read yet.
-            var isLast = committed.Count < range.EntriesMax;
-            foreach (var entry in committed) Merge(merged, changed, ref next, entry);
-            if (isLast)
+            foreach (var entry in committed)
             {
-                while (next < changed.Length) Take(merged, changed[next++]);
+                var order = -1;
+                while (hasNext && (order = changed.Current.Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0) hasNext = Take();
+                if (hasNext && order == 0) hasNext = Take();
+                else merged.Add(entry);
             }
 
-            if (merged.Count > range.EntriesMax) merged.RemoveRange(range.EntriesMax, merged.Count - range.EntriesMax);
-            if (isLast || merged.Count == range.EntriesMax) return merged;
+            // What lies behind the last entry of a full page may still be hidden by one that was not read yet.
+            var isLast = committed.Count < range.EntriesMax;
+            while (isLast && hasNext && merged.Count < range.EntriesMax) hasNext = Take();
+            if (isLast || merged.Count >= range.EntriesMax) break;
             committed = owned.Scan(store, range.After(committed[^1].Key.Span));
+        }
+
+        if (merged.Count > range.EntriesMax) merged.RemoveRange(range.EntriesMax, merged.Count - range.EntriesMax);
+        return merged;
+
+        bool Take()
+        {
+            if (changed.Current.Value is { } value) merged.Add(new(changed.Current.Key, value));
+            return changed.MoveNext();
         }
     }
 
@@ -66,7 +75,7 @@ internal sealed class StateOverlay(OwnedPartition owned)
         if (!changes.BySpan.TryGetValue(key, out var changed))
         {
             changed = new ChangedKey(changes.Name, key.ToArray());
-            changes.ByKey.Add(changed.Key, changed);
+            changes.Add(changed);
         }
 
         changed.Value = value;
@@ -81,7 +90,7 @@ internal sealed class StateOverlay(OwnedPartition owned)
     {
         foreach (var changed in durable.Changed)
         {
-            if (changed.LastUnit == durable.Sequence) _stores[changed.Store].ByKey.Remove(changed.Key);
+            if (changed.LastUnit == durable.Sequence) _stores[changed.Store].Remove(changed);
         }
     }
 
@@ -95,25 +104,10 @@ internal sealed class StateOverlay(OwnedPartition owned)
 
     private Store Add(string store) => _stores[store] = _lastUsed = new Store(store);
 
-    /// <summary>Adds the changes before a committed entry, and the entry or what it was changed to.</summary>
-    private static void Merge(
-        List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> merged, ChangedKey[] changed, ref int next,
-        KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>> entry)
-    {
-        var order = -1;
-        while (next < changed.Length && (order = changed[next].Key.AsSpan().SequenceCompareTo(entry.Key.Span)) < 0)
-            Take(merged, changed[next++]);
-        if (next < changed.Length && order == 0) Take(merged, changed[next++]);
-        else merged.Add(entry);
-    }
-
-    private static void Take(List<KeyValuePair<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>> merged, ChangedKey change)
-    {
-        if (change.Value is not null) merged.Add(new(change.Key, change.Value));
-    }
-
     private sealed class Store
     {
+        private SortedSet<ChangedKey>? _ordered;
+
         public Store(string name)
         {
             Name = name;
@@ -125,5 +119,41 @@ internal sealed class StateOverlay(OwnedPartition owned)
         public Dictionary<byte[], ChangedKey> ByKey { get; } = new(KeyBytes.Comparer);
 
         public Dictionary<byte[], ChangedKey>.AlternateLookup<ReadOnlySpan<byte>> BySpan { get; }
+
+        public void Add(ChangedKey changed)
+        {
+            ByKey.Add(changed.Key, changed);
+            _ordered?.Add(changed);
+        }
+
+        public void Remove(ChangedKey changed)
+        {
+            ByKey.Remove(changed.Key);
+            _ordered?.Remove(changed);
+        }
+
+        /// <summary>
+        /// The changes of a range in order. Whoever scans ranges does so again and again, and changes may be many: they are kept in order
+        /// from the first time on.
+        /// </summary>
+        public IEnumerable<ChangedKey> Within(StateRange range)
+        {
+            if (_ordered is null)
+            {
+                if (range == StateRange.All) return ByKey.Values.OrderBy(changed => changed, ByKeyBytes.Comparer);
+                _ordered = new SortedSet<ChangedKey>(ByKey.Values, ByKeyBytes.Comparer);
+            }
+
+            var from = new ChangedKey(Name, range.From.ToArray());
+            if (_ordered.Max is not { } last || ByKeyBytes.Comparer.Compare(from, last) > 0) return [];
+            return _ordered.GetViewBetween(from, last).TakeWhile(changed => range.Holds(changed.Key));
+        }
+    }
+
+    private sealed class ByKeyBytes : IComparer<ChangedKey>
+    {
+        public static ByKeyBytes Comparer { get; } = new();
+
+        public int Compare(ChangedKey? one, ChangedKey? other) => one!.Key.AsSpan().SequenceCompareTo(other!.Key);
     }
 }
