@@ -24,9 +24,12 @@ public sealed class CrashTests
         ["calendar"] = (stream, _) => Windowed(stream, CalendarDay.In(TimeZoneInfo.Utc)).TriggeredBy(Trigger.OnUpdate).Sum(e => e.Value).To("out"),
         ["session"] = (stream, _) => Windowed(stream, Session.WithGap(400.Milliseconds())).AllowedLateness(300.Milliseconds()).LateTo(Late)
             .TriggeredBy(Trigger.OnUpdate).Retracting().Aggregate(new Listing()).To("out"),
+        ["session, on time"] = (stream, _) => Windowed(stream, Session.WithGap(200.Milliseconds())).AllowedLateness(600.Milliseconds())
+            .Aggregate(new Listing()).To("out"),
         ["sliding"] = (stream, _) => Windowed(stream, Sliding.Of(700.Milliseconds())).AllowedLateness(300.Milliseconds()).LateTo(Late).Aggregate(new Listing()).To("out"),
         ["count"] = (stream, _) => Windowed(stream, GlobalWindow.All).TriggeredBy(Trigger.Count(4, isPurging: true)).Sum(e => e.Value).To("out"),
         ["process"] = (stream, _) => stream.KeyBy(e => e.Key).Process(() => new Everything(), sides => sides.Add(Aside)).To("out"),
+        ["clearing"] = (stream, _) => stream.KeyBy(e => e.Key).Process(() => new Clearing()).To("out"),
         ["interval join"] = (stream, topology) => Odd(stream, topology, (left, right) => left.IntervalJoin(
             right, Interval.Between(-300.Milliseconds(), 500.Milliseconds()), (l, r) => $"{l.Value}+{r.Value}").To("out")),
         ["window join"] = (stream, topology) => Odd(stream, topology, (left, right) => left.Join(
@@ -85,7 +88,7 @@ public sealed class CrashTests
     private static List<string> Run(string kind, List<TopologyStep> steps, Func<int, (bool IsStart, long? Limit)> starts)
     {
         var driver = new TopologyTestDriver(Define(kind, starts(-1).Limit));
-        var texts = new SortedDictionary<string, List<string>>();
+        var all = new List<string>();
         for (var i = 0; i < steps.Count; i++)
         {
             if (starts(i) is { IsStart: true } start)
@@ -96,10 +99,12 @@ public sealed class CrashTests
             }
 
             steps[i].Apply(driver);
+            var texts = new SortedDictionary<string, List<string>>();
             driver.TakeTexts(texts);
+            all.AddRange(texts.SelectMany(output => output.Value.Select(text => $"{i}, {output.Key}: {text}")).Order(StringComparer.Ordinal));
         }
 
-        return [.. texts.SelectMany(output => output.Value.Select(text => $"{output.Key}: {text}")).Order(StringComparer.Ordinal)];
+        return all;
     }
 
     [Fact]
@@ -174,6 +179,45 @@ public sealed class CrashTests
         steps.Add(TopologyStep.Watermark("in", now + 100));
         steps.Add(TopologyStep.Record("in", new Event("k0", 100), now + 200));
         return steps;
+    }
+
+    /// <summary>Takes away what an earlier call left, and looks again within the same one.</summary>
+    private sealed class Clearing : ProcessFunction<string, Event, string>
+    {
+        private ValueState<long> _value = null!;
+        private ListState<long> _list = null!;
+        private MapState<long, long> _map = null!;
+
+        public override void Open(StateDeclarations states) =>
+            (_value, _list, _map) = (states.Value<long>("value"), states.List<long>("list"), states.Map<long, long>("map"));
+
+        public override void OnRecord(Event value, ProcessContext<string, string> context)
+        {
+            switch (value.Value % 5)
+            {
+                case 0:
+                    _value.Clear();
+                    _list.Clear();
+                    _map.Clear();
+                    break;
+                case 1:
+                    _map.Remove(value.Value % 3);
+                    break;
+                case 2:
+                    _value.Clear();
+                    _value.Value = -value.Value;
+                    _map.Clear();
+                    _map.Set(7, value.Value);
+                    break;
+            }
+
+            context.Say($"{context.Key} {_value.HasValue} {_value.Value} [{string.Join(',', _list.Items)}] {_map.Count} "
+                + $"{_map.TryGet(1, out var one)} {one} {string.Join(',', _map.Entries.Select(entry => $"{entry.Key}:{entry.Value}"))}");
+            if (value.Value % 5 == 3) return;
+            _value.Value += value.Value;
+            _list.Add(value.Value);
+            _map.Set(value.Value % 3, value.Value);
+        }
     }
 
     /// <summary>A function with each kind of state and of timer.</summary>

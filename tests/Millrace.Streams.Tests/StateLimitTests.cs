@@ -32,8 +32,10 @@ public sealed class StateLimitTests
         driver.AdvanceProcessingTime(TimeSpan.FromSeconds(10));
         for (var i = 0; i < 20; i++) driver.Pipe("in", new Event("k0", 0), 1_000 + i);
 
-        Assert.Equal(800, before);
-        Assert.Equal(2, driver.StateEntries);
+        var after = driver.StateEntries;
+        driver.Pipe("in", new Event("k399", 0), 2_000);
+
+        Assert.Equal((800, 2, 4), (before, after, driver.StateEntries));
         Assert.True(driver.SavedEntries < 20, $"The store has {driver.SavedEntries} entries.");
     }
 
