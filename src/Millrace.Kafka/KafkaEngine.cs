@@ -22,7 +22,6 @@ public sealed class KafkaEngine : Engine
     private const int RefreshesMax = 3;
     private const int FindBytesMax = 1 << 16;
 
-
     private readonly ConcurrentDictionary<Membership, bool> _members = new();
     private readonly ConcurrentDictionary<string, ProducerSession> _sessions = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();

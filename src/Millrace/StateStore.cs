@@ -149,8 +149,8 @@ public class MemoryStateStore : StateStore
     /// <inheritdoc/>
     public override long Position => Volatile.Read(ref _position);
 
-    /// <summary>Whether nothing was ever put.</summary>
-    public bool IsEmpty => _stores.IsEmpty;
+    /// <summary>The stores that something was put into, in no order.</summary>
+    public IEnumerable<string> Names => _stores.Keys;
 
     /// <inheritdoc/>
     public override bool TryGet(string store, ReadOnlySpan<byte> key, out ReadOnlyMemory<byte> value)

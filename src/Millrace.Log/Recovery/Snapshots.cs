@@ -49,13 +49,14 @@ internal static class Snapshots
             return content;
         }
 
-        var stores = ((MemoryStateStore?)partition.State)?.Copy(out _).OrderBy(store => store.Store, StringComparer.Ordinal).ToList() ?? [];
+        var stores = ((MemoryStateStore?)partition.State)?.Names.Order(StringComparer.Ordinal).ToList() ?? [];
         content.Int32(stores.Count);
-        foreach (var (name, entries) in stores)
+        foreach (var store in stores)
         {
-            content.Text(name);
-            content.Int32(entries.Length);
-            foreach (var (key, value) in StateRange.All.Pick(entries))
+            content.Text(store);
+            var entries = partition.Scan(store, StateRange.All);
+            content.Int32(entries.Count);
+            foreach (var (key, value) in entries)
             {
                 content.Bytes(key.Span);
                 content.Bytes(value.Span);
@@ -91,7 +92,7 @@ internal static class Snapshots
         partition.Apply(changes, 0, open);
 
         // State that was in memory so far is on disk from the next checkpoint on.
-        partition.IsDirty = open.AreOnDisk;
+        partition.IsDirty = open.AreOnDisk && changes.Count > 0;
     }
 
     public static ByteWriter WriteVersions(TopicLog topic)

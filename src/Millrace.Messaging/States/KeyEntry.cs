@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Millrace.Messaging;
 
 /// <summary>One key between two commits: its state, and the events of it that wait for one another.</summary>
@@ -29,7 +27,7 @@ internal sealed class KeyEntry(byte[] key, int stores)
 internal sealed class KeyEntries(int stores)
 {
     private readonly List<KeyEntry> _ordered = [];
-    private readonly Dictionary<byte[], KeyEntry> _byKey = new(new KeyComparer());
+    private readonly Dictionary<byte[], KeyEntry> _byKey = new(KeyBytes.Comparer);
     private readonly KeyEntry _keyless = new([], stores);
 
     /// <summary>The entry of a record's key. Records without a key share one, which keeps them in order.</summary>
@@ -51,18 +49,5 @@ internal sealed class KeyEntries(int stores)
         foreach (var entry in _ordered) entry.WriteTo(scope);
         _ordered.Clear();
         _byKey.Clear();
-    }
-
-    private sealed class KeyComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode([DisallowNull] byte[] obj) => (int)Partitioner.Murmur2(obj);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate) => (int)Partitioner.Murmur2(alternate);
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Millrace.Streams.Keyed;
 using Millrace.Streams.States;
 
@@ -36,20 +35,15 @@ internal static class Eithers
             1,
             (sides, output) =>
             {
-                var one = new ArrayBufferWriter<byte>();
-                lefts.Write([.. sides.Left], one);
                 output.WriteInt32(lefts.Version);
-                output.WriteInt32(one.WrittenCount);
-                output.Write(one.WrittenSpan);
+                new SizedWriter().Write(lefts, [.. sides.Left], output);
                 output.WriteInt32(rights.Version);
                 rights.Write([.. sides.Right], output);
             },
             bytes =>
             {
                 var version = StateBytes.ReadInt32(ref bytes);
-                var length = StateBytes.ReadInt32(ref bytes);
-                var first = lefts.Read(version, bytes[..length], "left");
-                bytes = bytes[length..];
+                var first = lefts.Read(version, StateBytes.ReadSized(ref bytes), "left");
                 version = StateBytes.ReadInt32(ref bytes);
                 return new Sides<TLeft, TRight>([.. first], [.. rights.Read(version, bytes, "right")]);
             });

@@ -15,7 +15,7 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>, ISpilling
     private readonly StateHand<TKey> _hand;
     private readonly Dictionary<TKey, OrderedSet<TEntry>> _entries = [];
     private readonly ArrayBufferWriter<byte> _prefix = new();
-    private readonly ArrayBufferWriter<byte> _keyBytes = new();
+    private readonly SizedWriter _sized = new();
 
     public HeldMap(ValueStorage<TEntry, T> storage, StateHand<TKey> hand)
     {
@@ -24,14 +24,10 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>, ISpilling
         var ids = new IdBytes<(TKey, TEntry)>(
             (id, output) =>
             {
-                WriteKey(id.Item1, output);
+                _sized.Write(keys, id.Item1, output);
                 entries.Write(id.Item2, output);
             },
-            bytes =>
-            {
-                var length = StateBytes.ReadInt32(ref bytes);
-                return (keys.Read(keys.Version, bytes[..length], storage.Store), entries.Read(bytes[length..]));
-            },
+            bytes => (keys.Read(keys.Version, StateBytes.ReadSized(ref bytes), storage.Store), entries.Read(bytes)),
             keys.Version * 1_000 + entries.Version);
         _values = new StoredValues<(TKey, TEntry), T>(
             new ValueStorage<(TKey, TEntry), T>(storage.Store, storage.Codec, storage.TimeToLive, ids), hand.Spill)
@@ -100,27 +96,19 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>, ISpilling
         if (_hand.Spill is not null) _entries.Add(_hand.Key, []);
     }
 
-    public void Age()
+    public void Age(bool isEverything)
     {
-        var hasDropped = false;
         foreach (var (key, entries) in _entries)
         {
-            if (entries.IsRecent) continue;
-            Drop(key, entries);
-            hasDropped = true;
-        }
+            if (!isEverything && entries.IsRecent)
+            {
+                entries.IsRecent = false;
+                continue;
+            }
 
-        foreach (var (key, entries) in _entries)
-        {
-            if (hasDropped) entries.IsRecent = false;
-            else Drop(key, entries);
+            foreach (var entry in entries) _values.Forget((key, entry));
+            _entries.Remove(key);
         }
-    }
-
-    private void Drop(TKey key, OrderedSet<TEntry> entries)
-    {
-        foreach (var entry in entries) _values.Forget((key, entry));
-        _entries.Remove(key);
     }
 
     /// <summary>The entries of the key in hand, from the store if they are there only; null when there is none.</summary>
@@ -130,21 +118,13 @@ internal sealed class HeldMap<TKey, TEntry, T> : MapState<TEntry, T>, ISpilling
         {
             if (_hand.Spill is null) return null;
             _prefix.ResetWrittenCount();
-            WriteKey(_hand.Key, _prefix);
+            _sized.Write(_hand.Codec, _hand.Key, _prefix);
             _entries.Add(_hand.Key, entries = []);
             foreach (var id in _values.Load(_prefix.WrittenSpan)) entries.Add(id.Entry);
         }
 
         entries.IsRecent = true;
         return entries;
-    }
-
-    private void WriteKey(TKey key, ArrayBufferWriter<byte> output)
-    {
-        _keyBytes.ResetWrittenCount();
-        _hand.Codec.Write(key, _keyBytes);
-        output.WriteInt32(_keyBytes.WrittenCount);
-        output.Write(_keyBytes.WrittenSpan);
     }
 
     private void Drop(TEntry entry)

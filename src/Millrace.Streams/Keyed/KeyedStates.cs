@@ -153,28 +153,16 @@ internal static class Lists
         item.Version,
         (items, output) =>
         {
-            var one = new System.Buffers.ArrayBufferWriter<byte>();
+            var sized = new SizedWriter();
             output.WriteInt32(items.Length);
-            foreach (var value in items)
-            {
-                one.ResetWrittenCount();
-                item.Write(value, one);
-                output.WriteInt32(one.WrittenCount);
-                System.Buffers.BuffersExtensions.Write(output, one.WrittenSpan);
-            }
+            foreach (var value in items) sized.Write(item, value, output);
         },
         item.Readers.ToDictionary(pair => pair.Key, pair => new StateReader<T[]>(bytes => Read(bytes, pair.Value))));
 
     private static T[] Read<T>(ReadOnlySpan<byte> bytes, StateReader<T> reader)
     {
         var items = new T[StateBytes.ReadInt32(ref bytes)];
-        for (var i = 0; i < items.Length; i++)
-        {
-            var length = StateBytes.ReadInt32(ref bytes);
-            items[i] = reader(bytes[..length]);
-            bytes = bytes[length..];
-        }
-
+        for (var i = 0; i < items.Length; i++) items[i] = reader(StateBytes.ReadSized(ref bytes));
         return items;
     }
 }

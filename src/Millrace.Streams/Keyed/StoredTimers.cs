@@ -21,7 +21,7 @@ internal sealed class StoredTimers<TKey>(string store, StateCodec<TKey> codec, A
     /// <summary>All timers up to this key are among the next ones; null when these are all.</summary>
     private byte[]? _upTo;
     private long _count;
-    private long? _nextTime;
+    private long? _nextTime; // null when it has to be found
 
     public override int Count => (int)Math.Min(_count, int.MaxValue);
 
@@ -59,7 +59,7 @@ internal sealed class StoredTimers<TKey>(string store, StateCodec<TKey> codec, A
         _changed[key] = ValueOf(0, timer.Period);
         if (timer.Period > 0) _changed[RepeatingKeyOf(timer.Key, timer.Name).ToArray()] = ValueOf(timer.Time, timer.Period);
         if (IsNear(key)) _next.Add(key, timer);
-        _nextTime = null;
+        if (timer.Time < _nextTime) _nextTime = timer.Time;
         Change();
     }
 
@@ -71,7 +71,7 @@ internal sealed class StoredTimers<TKey>(string store, StateCodec<TKey> codec, A
         _changed[key] = null;
         if (timer.Period > 0) _changed[RepeatingKeyOf(timer.Key, timer.Name).ToArray()] = null;
         _next.Remove(key);
-        _nextTime = null;
+        if (timer.Time == _nextTime) _nextTime = null;
         Change();
     }
 

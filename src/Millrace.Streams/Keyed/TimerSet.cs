@@ -17,7 +17,7 @@ internal abstract class TimerSet<TKey>(string store, StateCodec<TKey> codec, Act
     private const byte Kind = 7;
 
     private readonly ArrayBufferWriter<byte> _buffer = new();
-    private readonly ArrayBufferWriter<byte> _keyBytes = new();
+    private readonly SizedWriter _sized = new();
 
     public abstract int Count { get; }
 
@@ -119,9 +119,8 @@ internal abstract class TimerSet<TKey>(string store, StateCodec<TKey> codec, Act
         key = key[1..];
         var time = StateBytes.ReadOrdered(ref key);
         key = key[1..];
-        var length = StateBytes.ReadInt32(ref key);
         return new TimerId<TKey>(
-            codec.Read(codec.Version, key[..length], store), Encoding.UTF8.GetString(key[length..]), time, period);
+            codec.Read(codec.Version, StateBytes.ReadSized(ref key), store), Encoding.UTF8.GetString(key), time, period);
     }
 
     private void Begin(byte tag)
@@ -132,10 +131,7 @@ internal abstract class TimerSet<TKey>(string store, StateCodec<TKey> codec, Act
 
     private ReadOnlySpan<byte> End(TKey key, string name)
     {
-        _keyBytes.ResetWrittenCount();
-        codec.Write(key, _keyBytes);
-        _buffer.WriteInt32(_keyBytes.WrittenCount);
-        _buffer.Write(_keyBytes.WrittenSpan);
+        _sized.Write(codec, key, _buffer);
         Encoding.UTF8.GetBytes(name, _buffer);
         return _buffer.WrittenSpan;
     }

@@ -40,3 +40,68 @@ internal abstract class FixedWindowOperator<TKey, T, TAccumulator, TOut>(
 
     protected abstract void AddTo(Window window, TKey key, T value, long timestamp);
 }
+
+/// <summary>A window that is open, with whatever its operator keeps of it.</summary>
+internal abstract class OpenWindow(Window window)
+{
+    public Window Window { get; } = window;
+
+    /// <summary>Whether its end has come, and it waits for its close.</summary>
+    public bool HasEnded { get; set; }
+}
+
+/// <summary>
+/// The windows of fixed places that are open, by their start. A window has one timer entry for all of its keys: the end, and after it the
+/// close.
+/// </summary>
+internal sealed class OpenWindows<TOpen>(long lateness, Func<Window, TOpen> make)
+    where TOpen : OpenWindow
+{
+    private readonly Dictionary<long, TOpen> _windows = [];
+    private readonly PriorityQueue<TOpen, Due> _timers = new();
+    private TOpen? _last;
+
+    public Dictionary<long, TOpen>.ValueCollection All => _windows.Values;
+
+    /// <summary>When the next end or close is; the end of time when there is none.</summary>
+    public long Next => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
+
+    /// <summary>The window, opened if it is not open yet. Hot path.</summary>
+    public TOpen Find(Window window, long watermark)
+    {
+        if (_last is { } last && last.Window.Start == window.Start) return last;
+        if (!_windows.TryGetValue(window.Start, out var open))
+        {
+            open = make(window);
+            open.HasEnded = window.MaxTimestamp <= watermark;
+            _windows.Add(window.Start, open);
+            _timers.Enqueue(open, new Due(open.HasEnded ? CloseTime(window) : window.MaxTimestamp, window.Start));
+        }
+
+        return _last = open;
+    }
+
+    /// <summary>
+    /// Takes the next window whose end, close or both are due, in order of time. One that closes is not among the open ones any more.
+    /// </summary>
+    public bool TryTake(long watermark, out TOpen open, out bool isEnding, out bool isClosing)
+    {
+        (isEnding, isClosing) = (false, false);
+        if (!_timers.TryPeek(out open!, out var due) || due.Time > watermark) return false;
+        _timers.Dequeue();
+        var closeTime = CloseTime(open.Window);
+        (isEnding, isClosing) = (!open.HasEnded, open.HasEnded || closeTime <= due.Time);
+        open.HasEnded = true;
+        if (!isClosing)
+        {
+            _timers.Enqueue(open, new Due(closeTime, open.Window.Start));
+            return true;
+        }
+
+        _windows.Remove(open.Window.Start);
+        if (_last == open) _last = null;
+        return true;
+    }
+
+    private long CloseTime(Window window) => EventTime.Add(window.MaxTimestamp, lateness);
+}

@@ -15,11 +15,18 @@ internal sealed class HeapSessionOperator<TKey, T, TAccumulator, TOut>(
 
     public override void Restore(States.StateScope scope)
     {
-        base.Restore(scope);
+        foreach (var stored in RestoreAll(scope))
+        {
+            var session = new OpenSession(stored.Key, stored.Window) { Pane = stored.Pane };
+            session.Pane.HasEnded = stored.Window.MaxTimestamp <= Watermark;
+            Insert(Find(stored.Key) ?? Begin(stored.Key), session);
+            SetTimer(session);
+            EntryCount++;
+        }
 
         // What a run with a limit needed besides.
         var ends = StoredSessionOperator<TKey, T, TAccumulator, TOut>.TimersOf(Store);
-        foreach (var (key, _) in scope.Walk(ends, StateRange.All)) scope.Delete(ends, key.Span);
+        foreach (var (key, _) in scope.Scan(ends)) scope.Delete(ends, key.Span);
     }
 
     protected override void Fire(long watermark)
@@ -29,15 +36,6 @@ internal sealed class HeapSessionOperator<TKey, T, TAccumulator, TOut>(
             _timers.Dequeue();
             if (!session.IsGone && session.TimerTime == due.Time) Come(_sessions[session.Key], session, due.Time);
         }
-    }
-
-    protected override void RestorePane(in StoredPane stored)
-    {
-        var session = new OpenSession(stored.Key, stored.Window) { Pane = stored.Pane };
-        session.Pane.HasEnded = stored.Window.MaxTimestamp <= Watermark;
-        Insert(Find(stored.Key) ?? Begin(stored.Key), session);
-        SetTimer(session);
-        EntryCount++;
     }
 
     protected override List<OpenSession>? Find(TKey key) => _sessions.GetValueOrDefault(key);

@@ -98,10 +98,13 @@ internal sealed class SlidingOperator<TKey, T, TAccumulator, TOut>(
         _dirty.Clear();
     }
 
-    protected override void RestorePane(in StoredPane stored)
+    public override void Restore(StateScope scope)
     {
-        if (!_lines.TryGetValue(stored.Key, out var line)) _lines.Add(stored.Key, line = new Line(stored.Key));
-        Enter(line, stored.Window.Start, new Slice { Pane = stored.Pane });
+        foreach (var stored in RestoreAll(scope))
+        {
+            if (!_lines.TryGetValue(stored.Key, out var line)) _lines.Add(stored.Key, line = new Line(stored.Key));
+            Enter(line, stored.Window.Start, new Slice { Pane = stored.Pane });
+        }
     }
 
     private Window WindowAt(long start) => new(start, EventTime.Add(EventTime.Add(start, _difference), 1));

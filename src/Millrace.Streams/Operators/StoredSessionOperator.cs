@@ -27,7 +27,8 @@ internal sealed class StoredSessionOperator<TKey, T, TAccumulator, TOut> : Sessi
 
     public override long WaitsFor => _ends.Next;
 
-    public override long MemoryBytes => BytesOf(_sessions.Values.Sum(one => (long)one.Open.Count));
+    /// <summary>A session per key in memory, as most have at most one.</summary>
+    public override long MemoryBytes => BytesOf(_sessions.Count);
 
     protected override long EntriesKept => EntryCount;
 
@@ -42,7 +43,7 @@ internal sealed class StoredSessionOperator<TKey, T, TAccumulator, TOut> : Sessi
 
         // Whoever ran without a limit did not count, and had timers in memory only.
         EntryCount = 0;
-        foreach (var (key, value) in scope.Walk(Store, new StateRange { From = (byte[])[0] }))
+        foreach (var (key, value) in scope.Walk(Store, StoreHead.Behind))
         {
             var stored = Read(key.Span, value.Span);
             SetTimer(new OpenSession(stored.Key, stored.Window) { Pane = stored.Pane });
@@ -50,12 +51,13 @@ internal sealed class StoredSessionOperator<TKey, T, TAccumulator, TOut> : Sessi
         }
     }
 
-    public void Age()
+    public void Age(bool isEverything)
     {
-        var old = _sessions.Where(one => !one.Value.IsRecent).Select(one => one.Key).ToList();
-        if (old.Count == 0) _sessions.Clear();
-        foreach (var key in old) _sessions.Remove(key);
-        foreach (var one in _sessions.Values) one.IsRecent = false;
+        foreach (var (key, sessions) in _sessions)
+        {
+            if (isEverything || !sessions.IsRecent) _sessions.Remove(key);
+            else sessions.IsRecent = false;
+        }
     }
 
     protected override void Fire(long watermark)
@@ -73,9 +75,6 @@ internal sealed class StoredSessionOperator<TKey, T, TAccumulator, TOut> : Sessi
         base.SavePanes(scope);
         _ends.Save(scope);
     }
-
-    protected override void RestorePane(in StoredPane stored) =>
-        throw new InvalidOperationException("Sessions are read when they are used.");
 
     protected override List<OpenSession>? Find(TKey key)
     {

@@ -12,25 +12,25 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
     where TKey : notnull
 {
     private readonly Spill _spill;
-    private readonly Dictionary<long, OpenWindow> _windows = [];
-    private readonly PriorityQueue<OpenWindow, Due> _timers = new();
+    private readonly OpenWindows<PartOfWindow> _windows;
     private readonly byte[] _prefix = new byte[8];
-    private OpenWindow? _last;
     private long _entries;
+    private long _entriesInMemory;
 
     public StoredWindowOperator(
         string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks, Spill spill)
         : base(store, work, sinks)
     {
         _spill = spill;
+        _windows = new OpenWindows<PartOfWindow>(Lateness, window => new PartOfWindow(window));
         spill.Add(this);
     }
 
     public override int Entries => (int)Math.Min(_entries, int.MaxValue);
 
-    public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
+    public override long WaitsFor => _windows.Next;
 
-    public override long MemoryBytes => BytesOf(_windows.Values.Sum(open => (long)open.Panes.Count));
+    public override long MemoryBytes => BytesOf(_entriesInMemory);
 
     protected override long EntriesKept => _entries;
 
@@ -39,33 +39,39 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
         if (RestoreHead(scope) is not { } entries) return;
 
         // From each window's first pane to the first one of the next window.
-        var next = new StateRange { From = (byte[])[0], EntriesMax = 1 };
+        var next = StoreHead.Behind with { EntriesMax = 1 };
         while (scope.Scan(Store, next) is [var first])
         {
             var window = Read(first.Key.Span, first.Value.Span).Window;
-            Find(window).IsElsewhere = true;
+            _windows.Find(window, Watermark).IsElsewhere = true;
             if (StateRange.Prefix(PrefixOf(window)).To is not { } end) break;
             next = next with { From = end };
         }
 
         // Whoever ran without a limit did not count.
-        _entries = entries != StoreHead.Uncounted ? entries
-            : scope.Walk(Store, new StateRange { From = (byte[])[0] }).LongCount();
+        _entries = entries != StoreHead.Uncounted ? entries : scope.Walk(Store, StoreHead.Behind).LongCount();
     }
 
-    public void Age()
+    public void Age(bool isEverything)
     {
-        var old = _windows.Values.Where(open => open is { IsRecent: false, Panes.Count: > 0 }).ToList();
-        foreach (var open in old.Count > 0 ? old : [.. _windows.Values]) open.Drop();
-        foreach (var open in _windows.Values) open.IsRecent = false;
+        foreach (var open in _windows.All)
+        {
+            if (isEverything || !open.IsRecent) Drop(open);
+            open.IsRecent = false;
+        }
     }
 
     protected override void AddTo(Window window, TKey key, T value, long timestamp)
     {
-        var open = Find(window);
+        var open = _windows.Find(window, Watermark);
         open.IsRecent = true;
         ref var pane = ref CollectionsMarshal.GetValueRefOrAddDefault(open.Panes, key, out var isInMemory);
-        if (!isInMemory && !TryRead(open, key, ref pane)) _entries++;
+        if (!isInMemory)
+        {
+            _entriesInMemory++;
+            if (!TryRead(open, key, ref pane)) _entries++;
+        }
+
         if (!pane.IsDirty)
         {
             pane.IsDirty = true;
@@ -78,27 +84,16 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
 
     protected override void Fire(long watermark)
     {
-        while (_timers.TryPeek(out var open, out var due) && due.Time <= watermark)
-        {
-            _timers.Dequeue();
-            var closeTime = CloseTime(open.Window);
-            var (isEnding, isClosing) = (!open.HasEnded, open.HasEnded || closeTime <= due.Time);
-            open.HasEnded = true;
-            Walk(open, isEnding, isClosing);
-            if (!isClosing) _timers.Enqueue(open, new Due(closeTime, open.Window.Start));
-            else if (_windows.Remove(open.Window.Start) && _last == open) _last = null;
-        }
+        while (_windows.TryTake(watermark, out var open, out var isEnding, out var isClosing)) Walk(open, isEnding, isClosing);
     }
 
     protected override void SavePanes(StateScope scope)
     {
-        foreach (var open in _windows.Values) Save(scope, open);
+        foreach (var open in _windows.All) Save(scope, open);
     }
 
-    protected override void RestorePane(in StoredPane stored) => throw new InvalidOperationException("Panes are read when they are used.");
-
     /// <summary>Ends or closes each pane, in memory or not: what is in memory is written first.</summary>
-    private void Walk(OpenWindow open, bool isEnding, bool isClosing)
+    private void Walk(PartOfWindow open, bool isEnding, bool isClosing)
     {
         var scope = _spill.Scope;
         Save(scope, open);
@@ -119,10 +114,18 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
             }
         }
 
-        open.Drop();
+        Drop(open);
     }
 
-    private void Save(StateScope scope, OpenWindow open)
+    /// <summary>Lets go of a window's panes, which are saved.</summary>
+    private void Drop(PartOfWindow open)
+    {
+        _entriesInMemory -= open.Panes.Count;
+        open.IsElsewhere |= open.Panes.Count > 0;
+        open.Panes = [];
+    }
+
+    private void Save(StateScope scope, PartOfWindow open)
     {
         foreach (var key in open.Dirty)
         {
@@ -134,26 +137,13 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
         open.Dirty.Clear();
     }
 
-    private bool TryRead(OpenWindow open, TKey key, ref Pane pane)
+    private bool TryRead(PartOfWindow open, TKey key, ref Pane pane)
     {
         if (!open.IsElsewhere) return false;
         var bytes = WriteKey(key, open.Window.Start);
         if (!_spill.Scope.TryGet(Store, bytes, out var value)) return false;
         pane = Read(bytes, value.Span).Pane;
         return true;
-    }
-
-    private OpenWindow Find(Window window)
-    {
-        if (_last is { } last && last.Window.Start == window.Start) return last;
-        if (!_windows.TryGetValue(window.Start, out var open))
-        {
-            open = new OpenWindow(window) { HasEnded = window.MaxTimestamp <= Watermark };
-            _windows.Add(window.Start, open);
-            _timers.Enqueue(open, new Due(open.HasEnded ? CloseTime(window) : window.MaxTimestamp, window.Start));
-        }
-
-        return _last = open;
     }
 
     private byte[] PrefixOf(Window window)
@@ -163,13 +153,9 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
     }
 
     /// <summary>A window and those of its panes that are in memory.</summary>
-    private sealed class OpenWindow(Window window)
+    private sealed class PartOfWindow(Window window) : OpenWindow(window)
     {
-        public Window Window { get; } = window;
-
-        public bool HasEnded { get; set; }
-
-        public Dictionary<TKey, Pane> Panes { get; private set; } = [];
+        public Dictionary<TKey, Pane> Panes { get; set; } = [];
 
         public List<TKey> Dirty { get; } = [];
 
@@ -177,12 +163,5 @@ internal sealed class StoredWindowOperator<TKey, T, TAccumulator, TOut> : FixedW
         public bool IsElsewhere { get; set; }
 
         public bool IsRecent { get; set; }
-
-        /// <summary>Lets go of its panes, which are saved.</summary>
-        public void Drop()
-        {
-            IsElsewhere |= Panes.Count > 0;
-            Panes = [];
-        }
     }
 }

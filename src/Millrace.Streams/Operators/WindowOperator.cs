@@ -5,42 +5,41 @@ using Millrace.Streams.States;
 namespace Millrace.Streams.Operators;
 
 /// <summary>
-/// Windows of fixed places: tumbling, hopping, calendar days, the global one. A window has one timer entry for all of its keys: the end,
-/// and after it the close. Hot path: a record costs no allocation once its key is in its window.
+/// Windows of fixed places whose panes are all in memory: tumbling, hopping, calendar days, the global one. Hot path: a record costs no
+/// allocation once its key is in its window.
 /// </summary>
 internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
     : FixedWindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks)
     where TKey : notnull
 {
-    private readonly Dictionary<long, Panes> _windows = [];
-    private readonly PriorityQueue<Panes, Due> _timers = new();
+    private readonly OpenWindows<Panes> _windows = new(work.Settings.Lateness, window => new Panes(window));
     private readonly List<(TKey Key, long Start)> _deleted = [];
-    private Panes? _last;
     private int _entries;
 
     public override int Entries => _entries;
 
-    public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
+    public override long WaitsFor => _windows.Next;
+
+    public override void Restore(StateScope scope)
+    {
+        foreach (var stored in RestoreAll(scope))
+        {
+            _windows.Find(stored.Window, Watermark).Of(stored.Key, out _) = stored.Pane;
+            _entries++;
+        }
+    }
 
     protected override void Fire(long watermark)
     {
-        while (_timers.TryPeek(out var panes, out var due) && due.Time <= watermark)
+        while (_windows.TryTake(watermark, out var panes, out var isEnding, out var isClosing))
         {
-            _timers.Dequeue();
-            var closeTime = CloseTime(panes.Window);
-            if (!panes.HasEnded)
+            if (isEnding)
             {
-                panes.HasEnded = true;
                 for (var i = 0; i < panes.Count; i++) End(panes, i);
-                if (closeTime > due.Time)
-                {
-                    _timers.Enqueue(panes, new Due(closeTime, panes.Window.Start));
-                    continue;
-                }
             }
 
-            Close(panes);
+            if (isClosing) Close(panes);
         }
     }
 
@@ -48,7 +47,7 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
     {
         foreach (var (key, start) in _deleted) Delete(scope, key, start);
         _deleted.Clear();
-        foreach (var panes in _windows.Values)
+        foreach (var panes in _windows.All)
         {
             foreach (var index in panes.Dirty)
             {
@@ -62,16 +61,9 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
         }
     }
 
-    protected override void RestorePane(in StoredPane stored)
-    {
-        ref var pane = ref Find(stored.Window).Of(stored.Key, out _);
-        pane = stored.Pane;
-        _entries++;
-    }
-
     protected override void AddTo(Window window, TKey key, T value, long timestamp)
     {
-        var panes = Find(window);
+        var panes = _windows.Find(window, Watermark);
         ref var pane = ref panes.Of(key, out var index);
         if (pane.Ordinal < 0)
         {
@@ -100,32 +92,13 @@ internal sealed class WindowOperator<TKey, T, TAccumulator, TOut>(
             if (pane.IsStored) _deleted.Add((panes.Keys[i], panes.Window.Start));
         }
 
-        _windows.Remove(panes.Window.Start);
         _entries -= panes.Count;
-        if (_last == panes) _last = null;
-    }
-
-    private Panes Find(Window window)
-    {
-        if (_last is { } last && last.Window.Start == window.Start) return last;
-        if (!_windows.TryGetValue(window.Start, out var panes))
-        {
-            panes = new Panes(window) { HasEnded = window.MaxTimestamp <= Watermark };
-            _windows.Add(window.Start, panes);
-            _timers.Enqueue(panes, new Due(panes.HasEnded ? CloseTime(window) : window.MaxTimestamp, window.Start));
-        }
-
-        return _last = panes;
     }
 
     /// <summary>The panes of a window, in the order in which their keys came.</summary>
-    private sealed class Panes(Window window)
+    private sealed class Panes(Window window) : OpenWindow(window)
     {
         private readonly Dictionary<TKey, int> _indexes = [];
-
-        public Window Window { get; } = window;
-
-        public bool HasEnded { get; set; }
 
         public int Count { get; private set; }
 

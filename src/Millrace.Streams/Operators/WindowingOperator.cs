@@ -18,9 +18,8 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     private readonly ArrayBufferWriter<byte> _value = new();
     private readonly TopologyInstance _instance;
     private readonly PaneLayout _layout;
-    private readonly ArrayBufferWriter<byte> _keyBytes = new();
-    private long _bytesSeen;
-    private long _entriesSeen;
+    private readonly SizedWriter _sized = new();
+    private MeanBytes _mean;
 
     protected WindowingOperator(
         string store, byte kind, PaneLayout layout, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
@@ -105,22 +104,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         SavePanes(scope);
     }
 
-    public virtual void Restore(StateScope scope)
-    {
-        var stored = new List<StoredPane>();
-        foreach (var (key, value) in scope.Scan(Store))
-        {
-            if (key.IsEmpty) Watermark = _head.Read(value.Span);
-            else stored.Add(Read(key.Span, value.Span));
-        }
-
-        // In the order in which they came to be, whatever the order of their bytes; by that where no order was kept.
-        foreach (var pane in stored.OrderBy(pane => pane.Ordinal))
-        {
-            RestorePane(pane);
-            NextOrdinal = pane.Ordinal + 1;
-        }
-    }
+    public abstract void Restore(StateScope scope);
 
     /// <summary>Adds a record to its windows. Returns false when it is late.</summary>
     protected abstract bool Add(TKey key, T value, long timestamp);
@@ -130,7 +114,20 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     protected abstract void SavePanes(StateScope scope);
 
-    protected abstract void RestorePane(in StoredPane stored);
+    /// <summary>All panes, in the order in which they came to be, and the watermark.</summary>
+    protected IEnumerable<StoredPane> RestoreAll(StateScope scope)
+    {
+        var stored = new List<StoredPane>();
+        foreach (var (key, value) in scope.Scan(Store))
+        {
+            if (key.IsEmpty) Watermark = _head.Read(value.Span);
+            else stored.Add(Read(key.Span, value.Span));
+        }
+
+        // By their bytes where no order was kept.
+        if (stored.Count > 0) NextOrdinal = stored.Max(pane => pane.Ordinal) + 1;
+        return stored.OrderBy(pane => pane.Ordinal);
+    }
 
     /// <summary>The watermark that was saved, and how many entries; null before anything was.</summary>
     protected long? RestoreHead(StateScope scope)
@@ -140,7 +137,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         return head.Entries;
     }
 
-    protected long BytesOf(long entries) => _entriesSeen == 0 ? 0 : (long)((double)_bytesSeen / _entriesSeen * entries);
+    protected long BytesOf(long entries) => _mean.Of(entries);
 
     protected bool IsLate(Window window) => CloseTime(window) <= Watermark;
 
@@ -181,7 +178,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         _value.WriteOrdered(pane.TriggerState);
         _value.WriteInt32(_codec.Version);
         if (pane.HasValue) _codec.Write(pane.Accumulator, _value);
-        See(_key.WrittenCount + _value.WrittenCount);
+        _mean.See(_key.WrittenCount + _value.WrittenCount);
         scope.Put(Store, _key.WrittenSpan, _value.WrittenSpan);
     }
 
@@ -192,7 +189,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected ReadOnlySpan<byte> WriteKey(TKey key, long startOrOrdinal)
     {
         _key.ResetWrittenCount();
-        if (_layout == PaneLayout.ByKey) WriteKeyFirst(key);
+        if (_layout == PaneLayout.ByKey) _sized.Write(Keying.Codec, key, _key);
         _key.WriteOrdered(startOrOrdinal);
         if (_layout != PaneLayout.ByKey) Keying.Codec.Write(key, _key);
         return _key.WrittenSpan;
@@ -202,35 +199,14 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected StateRange RangeOf(TKey key)
     {
         _key.ResetWrittenCount();
-        WriteKeyFirst(key);
+        _sized.Write(Keying.Codec, key, _key);
         return StateRange.Prefix(_key.WrittenSpan);
-    }
-
-    private void WriteKeyFirst(TKey key)
-    {
-        _keyBytes.ResetWrittenCount();
-        Keying.Codec.Write(key, _keyBytes);
-        _key.WriteInt32(_keyBytes.WrittenCount);
-        _key.Write(_keyBytes.WrittenSpan);
-    }
-
-    private void See(int bytes)
-    {
-        _bytesSeen += bytes;
-        _entriesSeen++;
     }
 
     protected StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        See(key.Length + value.Length);
-        var keyBytes = default(ReadOnlySpan<byte>);
-        if (_layout == PaneLayout.ByKey)
-        {
-            var length = StateBytes.ReadInt32(ref key);
-            keyBytes = key[..length];
-            key = key[length..];
-        }
-
+        _mean.See(key.Length + value.Length);
+        var keyBytes = _layout == PaneLayout.ByKey ? StateBytes.ReadSized(ref key) : default;
         var (inKey, inValue) = (StateBytes.ReadOrdered(ref key), StateBytes.ReadOrdered(ref value));
         if (_layout != PaneLayout.ByKey) keyBytes = key;
         var isByWindow = _layout == PaneLayout.ByWindow;

@@ -102,13 +102,7 @@ internal sealed class MemoryState : StateScope
         output.Write(bytes);
     }
 
-    private static byte[] ReadBytes(ref ReadOnlySpan<byte> bytes)
-    {
-        var length = StateBytes.ReadInt32(ref bytes);
-        var read = bytes[..length].ToArray();
-        bytes = bytes[length..];
-        return read;
-    }
+    private static byte[] ReadBytes(ref ReadOnlySpan<byte> bytes) => StateBytes.ReadSized(ref bytes).ToArray();
 
     private SortedDictionary<byte[], byte[]> Of(string store)
     {

@@ -47,7 +47,7 @@ internal sealed class OperatorRegister(string topology)
 
             foreach (var store in stores)
             {
-                foreach (var (entry, _) in scope.Walk(store, StateRange.All)) scope.Delete(store, entry.Span);
+                foreach (var (entry, _) in scope.Scan(store)) scope.Delete(store, entry.Span);
             }
 
             scope.Delete(Store, key.Span);

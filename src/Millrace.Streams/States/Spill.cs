@@ -6,10 +6,8 @@ internal interface ISpilling
     /// <summary>About how many bytes those in memory have as they are stored.</summary>
     long MemoryBytes { get; }
 
-    /// <summary>
-    /// Lets go of what was not used since the last time, and of all when everything was. Called when everything is saved.
-    /// </summary>
-    void Age();
+    /// <summary>Lets go of what was not used since the last time, or of everything. Called when everything is saved.</summary>
+    void Age(bool isEverything);
 }
 
 /// <summary>The parts of an instance that have in memory what they use, up to a limit, and the rest in the store.</summary>
@@ -42,7 +40,7 @@ internal sealed class Spill(Func<long> bytesMax)
             for (var turn = 0; turn < 2 && used > enough; turn++)
             {
                 var before = part.MemoryBytes;
-                part.Age();
+                part.Age(isEverything: turn == 1);
                 used -= before - part.MemoryBytes;
             }
         }

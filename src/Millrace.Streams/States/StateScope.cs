@@ -132,6 +132,44 @@ internal static class StateBytes
         bytes = bytes[1..];
         return value;
     }
+
+    /// <summary>Bytes that have their number before them, as <see cref="SizedWriter"/> writes them.</summary>
+    public static ReadOnlySpan<byte> ReadSized(ref ReadOnlySpan<byte> bytes)
+    {
+        var length = ReadInt32(ref bytes);
+        var sized = bytes[..length];
+        bytes = bytes[length..];
+        return sized;
+    }
+}
+
+/// <summary>Writes values with the number of their bytes (4) before them, so that something may follow. Not thread safe.</summary>
+internal sealed class SizedWriter
+{
+    private readonly ArrayBufferWriter<byte> _one = new();
+
+    public void Write<T>(StateCodec<T> codec, T value, IBufferWriter<byte> output)
+    {
+        _one.ResetWrittenCount();
+        codec.Write(value, _one);
+        output.WriteInt32(_one.WrittenCount);
+        output.Write(_one.WrittenSpan);
+    }
+}
+
+/// <summary>About how many bytes entries have as they are stored, by the mean of those that were written or read so far.</summary>
+internal struct MeanBytes
+{
+    private long _bytes;
+    private long _entries;
+
+    public void See(int bytes)
+    {
+        _bytes += bytes;
+        _entries++;
+    }
+
+    public readonly long Of(long entries) => _entries == 0 ? 0 : (long)((double)_bytes / _entries * entries);
 }
 
 /// <summary>
@@ -143,6 +181,9 @@ internal sealed class StoreHead(string store, byte kind, int keyVersion)
 {
     /// <summary>Stands for a number of entries that is not kept.</summary>
     public const long Uncounted = -1;
+
+    /// <summary>What a store has besides.</summary>
+    public static StateRange Behind { get; } = StateRange.All.After([]);
 
     private const byte Format = 2;
     private const int Length = 22;
