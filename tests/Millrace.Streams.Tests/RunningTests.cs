@@ -83,6 +83,28 @@ public sealed class EmbeddedAlignmentContract : AlignmentContract
 public sealed class HostTests
 {
     [Fact]
+    public async Task A_running_topology_explains_itself_while_its_partitions_come()
+    {
+        const int partitions = 256;
+        var stop = TestContext.Current.CancellationToken;
+        await using var folder = new FolderHost();
+        await using var engine = await folder.OpenAsync(stop);
+        await engine.CreateTopicAsync(new TopicSpecification { Name = "in", Partitions = partitions }, stop);
+        var topology = new StreamTopology("growing");
+        topology.From<string>("in").To(() => new Nowhere());
+        using var running = new RunningTopology(topology);
+        await using var runtime = new ProcessorRuntime(engine, running.Processors);
+        var starting = runtime.StartAsync(stop);
+
+        int shown;
+        do shown = running.Explain().Stages[0].Partitions.Count;
+        while (shown < partitions && !stop.IsCancellationRequested);
+        await starting;
+
+        Assert.Equal(partitions, shown);
+    }
+
+    [Fact]
     public async Task A_limit_of_state_on_an_engine_that_keeps_it_in_memory_is_refused_with_what_to_do()
     {
         await using var folder = new FolderHost();

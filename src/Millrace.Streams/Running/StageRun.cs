@@ -69,7 +69,8 @@ internal sealed class StageRun
         Tables = [.. Tables.Values.Select(table => table.Status())],
         Partitions =
         [
-            .. _shown.OrderBy(pair => pair.Key).Select(pair => new StagePartitionStatus(pair.Key, pair.Value.Operators)),
+            // Copied first: ordering asks a collection for its size and then for its entries, and there may be more of them by then.
+            .. _shown.ToArray().OrderBy(pair => pair.Key).Select(pair => new StagePartitionStatus(pair.Key, pair.Value.Operators)),
         ],
     };
 }
