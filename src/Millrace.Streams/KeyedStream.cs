@@ -1,5 +1,6 @@
 using Millrace.Streams.Definition;
 using Millrace.Streams.Operators;
+using Millrace.Streams.Windowing;
 
 namespace Millrace.Streams;
 
@@ -293,7 +294,9 @@ public sealed class WindowedStream<TKey, T>
                 Session when instance.Spill is { } spill =>
                     new StoredSessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks, spill),
                 Session => new HeapSessionOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
-                Sliding => new SlidingOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
+                Sliding when instance.Spill is { } spill =>
+                    new StoredSlidingOperator<TKey, T, TAccumulator, TOut>(store, work, sinks, spill),
+                Sliding => new HeapSlidingOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
                 _ when instance.Spill is { } spill => new StoredWindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks, spill),
                 _ => new WindowOperator<TKey, T, TAccumulator, TOut>(store, work, sinks),
             };

@@ -5,6 +5,9 @@ public sealed class SlidingTests
 {
     private const int Seeds = 300, Records = 60;
 
+    /// <summary>Of state in memory: none; the last used of it.</summary>
+    private static readonly long?[] Limits = [0, 300];
+
     private static readonly OutputTag<Event> Late = new("late");
 
     [Fact]
@@ -90,12 +93,23 @@ public sealed class SlidingTests
             }
 
             inputs.Add(("end", 0, 10_000));
-            var expected = Recompute(inputs, difference, lateness);
+            var expected = Recompute(inputs, difference, lateness, isByKey: false);
+            var byKey = Recompute(inputs, difference, lateness, isByKey: true);
             foreach (var restartsEvery in new[] { 0, 1, 4 })
             {
-                var actual = Run(inputs, difference, lateness, restartsEvery);
-                Assert.True(expected.SequenceEqual(actual), $"Seed {seed}, difference {difference}, lateness {lateness}, restarts {restartsEvery}:\n"
-                    + $"expected {string.Join("; ", expected)}\nactual   {string.Join("; ", actual)}");
+                Compare(expected, inputs, _ => null, "no limit");
+                foreach (var limit in Limits) Compare(byKey, inputs, _ => limit, $"limit {limit}");
+                if (restartsEvery > 0) Compare(expected, inputs, start => start % 2 == seed % 2 ? null : Limits[start / 2 % 2], "changing limits");
+
+                void Compare(List<string> wanted, List<(string Key, long Value, long Time)> given, Func<int, long?> limitOf, string limits)
+                {
+                    var actual = Run(given, difference, lateness, restartsEvery, limitOf);
+                    var isEqual = limits.StartsWith("changing", StringComparison.Ordinal)
+                        ? wanted.Order(StringComparer.Ordinal).SequenceEqual(actual.Order(StringComparer.Ordinal))
+                        : wanted.SequenceEqual(actual);
+                    Assert.True(isEqual, $"Seed {seed}, difference {difference}, lateness {lateness}, restarts {restartsEvery}, {limits}:\n"
+                        + $"expected {string.Join("; ", wanted)}\nactual   {string.Join("; ", actual)}");
+                }
             }
 
             results += expected.Count;
@@ -133,8 +147,10 @@ public sealed class SlidingTests
     private static string[] Results(TopologyTestDriver driver) =>
         [.. driver.Read<Windowed<string, string>>("out").Select(r => $"{r.Value.Window} {r.Value.Value}")];
 
-    private static List<string> Run(List<(string Key, long Value, long Time)> inputs, int difference, int lateness, int restartsEvery)
+    private static List<string> Run(
+        List<(string Key, long Value, long Time)> inputs, int difference, int lateness, int restartsEvery, Func<int, long?> limitOf)
     {
+        var starts = 0;
         var driver = new TopologyTestDriver(Define());
         var lines = new List<string>();
         for (var i = 0; i < inputs.Count; i++)
@@ -149,15 +165,16 @@ public sealed class SlidingTests
 
         StreamTopology Define()
         {
-            var topology = new StreamTopology("sliding");
+            var topology = new StreamTopology("sliding") { StateBytesMax = limitOf(starts++) };
             topology.From<Event>("in").KeyBy(e => e.Key).Window(Sliding.Of(difference.Milliseconds()))
                 .AllowedLateness(lateness.Milliseconds()).LateTo(Late).TriggeredBy(Trigger.OnClose).Aggregate(new Listing()).To("out");
             return topology;
         }
     }
 
-    /// <summary>By the definition: all windows that the records kept make, those that close now in order of their end.</summary>
-    private static List<string> Recompute(List<(string Key, long Value, long Time)> inputs, int difference, int lateness)
+    /// <summary>By the definition: all windows that the records kept make, those that close now in order of their end, and then of their first
+    /// record or by key.</summary>
+    private static List<string> Recompute(List<(string Key, long Value, long Time)> inputs, int difference, int lateness, bool isByKey)
     {
         var lines = new List<string>();
         var kept = new List<(string Key, long Value, long Time)>();
@@ -177,7 +194,8 @@ public sealed class SlidingTests
             lines.AddRange(starts.GroupBy(window => (window.Key, window.Start))
                 .Select(group => (group.Key.Key, group.Key.Start, Close: group.Key.Start + difference + lateness, Number: group.Min(g => g.Number)))
                 .Where(window => window.Close <= after && (before == long.MinValue || window.Close > before))
-                .OrderBy(window => window.Close).ThenBy(window => window.Number).ThenBy(window => window.Start)
+                .OrderBy(window => window.Close).ThenBy(window => isByKey ? window.Key : "", StringComparer.Ordinal)
+                .ThenBy(window => isByKey ? 0 : window.Number).ThenBy(window => window.Start)
                 .Select(window => (window.Key, window.Start, Held: kept.Where(r =>
                     r.Key == window.Key && r.Time >= window.Start && r.Time <= window.Start + difference).OrderBy(r => r.Time).ToList()))
                 .Where(window => window.Held.Count > 0)

@@ -1,4 +1,3 @@
-using Millrace.Streams.Operators;
 using Millrace.Streams.States;
 
 namespace Millrace.Streams.Keyed;
@@ -107,4 +106,14 @@ internal sealed class HeapTimers<TKey>(string store, StateCodec<TKey> codec, Act
     }
 
     private readonly record struct Known(long Ordinal, bool IsStored);
+}
+
+/// <summary>When something is due; of equal times the earlier made first.</summary>
+internal readonly record struct Due(long Time, long Ordinal) : IComparable<Due>
+{
+    public int CompareTo(Due other)
+    {
+        var byTime = Time.CompareTo(other.Time);
+        return byTime != 0 ? byTime : Ordinal.CompareTo(other.Ordinal);
+    }
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Millrace.Streams.Definition;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>
 /// Windows of fixed places whose panes are all in memory: tumbling, hopping, calendar days, the global one. Hot path: a record costs no

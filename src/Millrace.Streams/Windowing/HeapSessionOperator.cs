@@ -1,6 +1,8 @@
 using Millrace.Streams.Definition;
+using Millrace.Streams.Keyed;
+using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>Sessions that are all in memory; those of one time end in the order in which they began to exist.</summary>
 internal sealed class HeapSessionOperator<TKey, T, TAccumulator, TOut>(
@@ -13,7 +15,7 @@ internal sealed class HeapSessionOperator<TKey, T, TAccumulator, TOut>(
 
     public override long WaitsFor => _timers.TryPeek(out _, out var due) ? due.Time : long.MaxValue;
 
-    public override void Restore(States.StateScope scope)
+    public override void Restore(StateScope scope)
     {
         foreach (var stored in RestoreAll(scope))
         {
@@ -24,9 +26,7 @@ internal sealed class HeapSessionOperator<TKey, T, TAccumulator, TOut>(
             EntryCount++;
         }
 
-        // What a run with a limit needed besides.
-        var ends = StoredSessionOperator<TKey, T, TAccumulator, TOut>.TimersOf(Store);
-        foreach (var (key, _) in scope.Scan(ends)) scope.Delete(ends, key.Span);
+        ForgetTimers(scope);
     }
 
     protected override void Fire(long watermark)

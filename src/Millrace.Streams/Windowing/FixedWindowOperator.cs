@@ -1,6 +1,7 @@
 using Millrace.Streams.Definition;
+using Millrace.Streams.Keyed;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>Windows of fixed places, wherever their panes are: which ones a record is in, and whether it is late for them.</summary>
 internal abstract class FixedWindowOperator<TKey, T, TAccumulator, TOut>(

@@ -2,9 +2,9 @@ using System.Buffers;
 using Millrace.Streams.Definition;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
-/// <summary>What windows of fixed places and sessions have in common: keys, lateness, what a pane is, and its bytes.</summary>
+/// <summary>What windows of every kind have in common: keys, lateness, what a pane is, and its bytes.</summary>
 internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>, IStatefulOperator
     where TKey : notnull
 {
@@ -64,6 +64,10 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     private Keying<TKey, T> Keying { get; }
 
+    private bool IsByKey => _layout != PaneLayout.ByWindow;
+
+    private bool HasOrdinalInKey => _layout == PaneLayout.ByKeyAndOrdinal;
+
     public override void Push(T value, long timestamp)
     {
         Counts.In++;
@@ -113,6 +117,16 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected abstract void Fire(long watermark);
 
     protected abstract void SavePanes(StateScope scope);
+
+    /// <summary>Where timers of sessions and sliding windows are with a limit of state; without one they are in memory only.</summary>
+    protected static string TimersOf(string store) => $"{store}-ends";
+
+    /// <summary>Deletes the timers of a run with a limit, before one without.</summary>
+    protected void ForgetTimers(StateScope scope)
+    {
+        var timers = TimersOf(Store);
+        foreach (var (key, _) in scope.Scan(timers)) scope.Delete(timers, key.Span);
+    }
 
     /// <summary>All panes, in the order in which they came to be, and the watermark.</summary>
     protected IEnumerable<StoredPane> RestoreAll(StateScope scope)
@@ -170,9 +184,9 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     protected void Put(StateScope scope, TKey key, Window window, in Pane pane)
     {
-        WriteKey(key, _layout == PaneLayout.ByWindow ? window.Start : pane.Ordinal);
+        WriteKey(key, HasOrdinalInKey ? pane.Ordinal : window.Start);
         _value.ResetWrittenCount();
-        _value.WriteOrdered(_layout == PaneLayout.ByWindow ? pane.Ordinal : window.Start);
+        _value.WriteOrdered(HasOrdinalInKey ? window.Start : pane.Ordinal);
         _value.WriteByte((byte)((pane.HasValue ? 1 : 0) | (pane.HasFired ? 2 : 0) | (pane.HasEnded ? 4 : 0)));
         _value.WriteOrdered(window.End);
         _value.WriteOrdered(pane.TriggerState);
@@ -189,9 +203,9 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected ReadOnlySpan<byte> WriteKey(TKey key, long startOrOrdinal)
     {
         _key.ResetWrittenCount();
-        if (_layout == PaneLayout.ByKey) _sized.Write(Keying.Codec, key, _key);
+        if (IsByKey) _sized.Write(Keying.Codec, key, _key);
         _key.WriteOrdered(startOrOrdinal);
-        if (_layout != PaneLayout.ByKey) Keying.Codec.Write(key, _key);
+        if (!IsByKey) Keying.Codec.Write(key, _key);
         return _key.WrittenSpan;
     }
 
@@ -206,16 +220,16 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected StoredPane Read(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         _mean.See(key.Length + value.Length);
-        var keyBytes = _layout == PaneLayout.ByKey ? StateBytes.ReadSized(ref key) : default;
+        var keyBytes = IsByKey ? StateBytes.ReadSized(ref key) : default;
         var (inKey, inValue) = (StateBytes.ReadOrdered(ref key), StateBytes.ReadOrdered(ref value));
-        if (_layout != PaneLayout.ByKey) keyBytes = key;
-        var isByWindow = _layout == PaneLayout.ByWindow;
-        var pane = new Pane { Ordinal = isByWindow ? inValue : inKey, IsStored = true };
+        if (!IsByKey) keyBytes = key;
+        var (ordinal, start) = HasOrdinalInKey ? (inKey, inValue) : (inValue, inKey);
+        var pane = new Pane { Ordinal = ordinal, IsStored = true };
         var flags = StateBytes.ReadByte(ref value);
         pane.HasValue = (flags & 1) != 0;
         pane.HasFired = (flags & 2) != 0;
         pane.HasEnded = (flags & 4) != 0;
-        var window = new Window(isByWindow ? inKey : inValue, StateBytes.ReadOrdered(ref value));
+        var window = new Window(start, StateBytes.ReadOrdered(ref value));
         pane.TriggerState = StateBytes.ReadOrdered(ref value);
         var version = StateBytes.ReadInt32(ref value);
         if (pane.HasValue) pane.Accumulator = _codec.Read(version, value, Store);
@@ -243,20 +257,11 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
     protected readonly record struct StoredPane(long Ordinal, TKey Key, Window Window, Pane Pane);
 }
 
-/// <summary>What a pane's key in the store begins with; an ordinal or the window's start follows, or the key.</summary>
+/// <summary>What a pane's key in the store is made of, in that order; the window's start or the ordinal, whichever it is not, is in the
+/// value.</summary>
 internal enum PaneLayout
 {
     ByWindow,
-    ByKey,
-    ByOrdinal,
-}
-
-/// <summary>When something is due; of equal times the earlier made first.</summary>
-internal readonly record struct Due(long Time, long Ordinal) : IComparable<Due>
-{
-    public int CompareTo(Due other)
-    {
-        var byTime = Time.CompareTo(other.Time);
-        return byTime != 0 ? byTime : Ordinal.CompareTo(other.Ordinal);
-    }
+    ByKeyAndOrdinal,
+    ByKeyAndWindow,
 }

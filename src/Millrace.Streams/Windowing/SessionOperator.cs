@@ -1,7 +1,7 @@
 using Millrace.Streams.Definition;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>
 /// Sessions per key, wherever they are: how they grow, join and end. A session's timer is set again when it comes up and the session has
@@ -9,7 +9,7 @@ namespace Millrace.Streams.Operators;
 /// </summary>
 internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKey, work, sinks)
+    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKeyAndOrdinal, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 3;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Millrace.Streams.Definition;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>
 /// Windows of fixed places whose panes are in memory while they are used, and in the store otherwise. A window's results come in the order

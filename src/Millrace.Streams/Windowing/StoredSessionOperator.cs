@@ -3,7 +3,7 @@ using Millrace.Streams.Definition;
 using Millrace.Streams.Keyed;
 using Millrace.Streams.States;
 
-namespace Millrace.Streams.Operators;
+namespace Millrace.Streams.Windowing;
 
 /// <summary>
 /// Sessions that are in memory while their key is used, all of a key or none, and in the store otherwise; their timers likewise. Those of
@@ -31,8 +31,6 @@ internal sealed class StoredSessionOperator<TKey, T, TAccumulator, TOut> : Sessi
     public override long MemoryBytes => BytesOf(_sessions.Count);
 
     protected override long EntriesKept => EntryCount;
-
-    public static string TimersOf(string store) => $"{store}-ends";
 
     public override void Restore(StateScope scope)
     {
