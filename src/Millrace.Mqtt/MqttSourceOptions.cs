@@ -156,7 +156,10 @@ public sealed record MqttSourceOptions
     /// <summary>Where messages go that cannot be taken; the name with <c>.dlq</c> by default. It is made where it is missing.</summary>
     public string? DeadLetterTopic { get; init; }
 
-    /// <summary>The first pause after a failure, then doubled: 1 ms to 1 hour, 100 ms by default.</summary>
+    /// <summary>
+    /// The first pause after a failure, then doubled until something becomes durable or a connection has held for longer than
+    /// <see cref="RestartBackoffMax"/>: 1 ms to 1 hour, 100 ms by default.
+    /// </summary>
     public TimeSpan RestartBackoffMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest pause after a failure: up to 1 hour, 30 s by default.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
 
@@ -82,6 +83,31 @@ public sealed class SourceTests : MqttRig
 
         Assert.Equal(Enumerable.Range(1, 50), ids);
         Assert.Equal(Enumerable.Range(1, 50).Select(i => $"{i}"), await DataAsync());
+    }
+
+    [Fact]
+    public async Task A_pause_becomes_longer_only_while_nothing_becomes_durable()
+    {
+        var pauses = new Pauses();
+        await using var source = await StartAsync(AtListener(Readings) with { LoggerFactory = pauses });
+        for (var life = 0; life < 3; life++)
+        {
+            using var wire = await Wire.AcceptAsync(Listener, Cancellation);
+            await wire.WelcomeAsync(true, Cancellation);
+        }
+
+        for (var life = 0; life < 3; life++)
+        {
+            using var wire = await Wire.AcceptAsync(Listener, Cancellation);
+            await wire.WelcomeAsync(true, Cancellation);
+            await wire.SendAsync(Publish(7, "1"), Cancellation);
+            await wire.ReceiveAsync<MqttPubAckPacket>(Cancellation);
+        }
+
+        using var last = await Wire.AcceptAsync(Listener, Cancellation);
+        await last.WelcomeAsync(true, Cancellation);
+
+        Assert.Equal([1, 2, 4, 1, 1, 1], pauses.Milliseconds);
     }
 
     [Fact]
@@ -283,5 +309,33 @@ public sealed class SourceTests : MqttRig
 
         Assert.Equal(FailureCodes.TopicNotFound, failure.Code);
         Assert.Contains("'nowhere'", failure.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The pauses that the source says it makes.</summary>
+    private sealed class Pauses : ILoggerFactory, ILogger
+    {
+        private const int Restarts = 5003;
+
+        public List<double> Milliseconds { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id != Restarts) return;
+            var values = (IEnumerable<KeyValuePair<string, object?>>)state!;
+            Milliseconds.Add(((TimeSpan)values.Single(value => value.Key == "Pause").Value!).TotalMilliseconds);
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -54,6 +54,9 @@ internal sealed class PartitionIntake
         _waiting = Channel.CreateBounded<Arrival>(new BoundedChannelOptions(parts.Options.ReceiveMaximum) { SingleReader = true });
     }
 
+    /// <summary>Whether anything has become durable.</summary>
+    public bool HasCommitted { get; private set; }
+
     /// <summary>Hands an arrival over; waits while as many wait as may. Fails when the intake has ended.</summary>
     public async ValueTask AddAsync(Arrival arrival, CancellationToken cancellation)
     {
@@ -143,6 +146,7 @@ internal sealed class PartitionIntake
             if (!commit.IsEmpty)
             {
                 _ = (await _owned.CommitAsync(commit, cancellation)).RequireCommitted();
+                HasCommitted = true;
                 _parts.Meters.Committed(tally, _parts.Options.Time.GetElapsedTime(startedAt));
             }
         }

@@ -7,7 +7,7 @@ namespace Millrace.Mqtt.Links;
 
 /// <summary>
 /// A client of the source while this member owns it: an intake, and a link to a broker or the embedded one. After a failure both begin
-/// anew, from what is durable, with a pause that doubles; a commit in between makes it short again.
+/// anew, from what is durable, with a pause that doubles; a commit in between, or a connection that held for long, makes it short again.
 /// </summary>
 internal sealed class SourceClient : IAsyncDisposable
 {
@@ -43,9 +43,10 @@ internal sealed class SourceClient : IAsyncDisposable
         while (!_stop.IsCancellationRequested)
         {
             var startedAt = options.Time.GetTimestamp();
+            var intake = new PartitionIntake(_parts, _owned);
             try
             {
-                await RunOnceAsync();
+                await RunOnceAsync(intake);
             }
             catch (Exception) when (_stop.IsCancellationRequested)
             {
@@ -58,7 +59,8 @@ internal sealed class SourceClient : IAsyncDisposable
             }
             catch (Exception failure)
             {
-                if (options.Time.GetElapsedTime(startedAt) > options.RestartBackoffMax) pause = options.RestartBackoffMin;
+                var hasHeld = options.Time.GetElapsedTime(startedAt) > options.RestartBackoffMax;
+                if (intake.HasCommitted || hasHeld) pause = options.RestartBackoffMin;
                 _parts.Meters.Restarted();
                 _log.Restarts(options.Name, _owned.Partition, pause, failure);
                 if (!await TryPauseAsync(pause)) return;
@@ -67,11 +69,10 @@ internal sealed class SourceClient : IAsyncDisposable
         }
     }
 
-    private async Task RunOnceAsync()
+    private async Task RunOnceAsync(PartitionIntake intake)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         using var abandon = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _parts.Options.Time);
-        var intake = new PartitionIntake(_parts, _owned);
         await intake.RestoreAsync(end.Token);
         var taking = intake.RunAsync(abandon.Token);
         var link = _broker is null ? LinkAsync(intake, end.Token) : ServeAsync(intake, end.Token);
