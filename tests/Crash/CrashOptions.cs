@@ -29,6 +29,14 @@ internal sealed record CrashOptions
             copy holds is compared with what belongs to its position.
               --cycles N     how often to kill; 50 by default
             """,
+        ["streams"] =
+            """
+            usage: Crash streams [--cycles N] [--seed S] [--data DIR]
+            Streams on the embedded log with their state in RocksDB and another limit of it in memory at each start: windows, sessions, a
+            function with timers and a topic in between. The process is killed with SIGKILL at random moments and started again; at the end
+            its outputs are compared with what plain loops make of the input.
+              --cycles N     how often to kill; 50 by default
+            """,
         ["shop"] =
             """
             usage: Crash shop [--cycles N] [--seed S] [--data DIR] [--shop Shop.dll]

@@ -6,9 +6,13 @@ using Millrace.Crash.Mqtt;
 using Millrace.Crash.Raw;
 using Millrace.Crash.Shop;
 using Millrace.Crash.State;
+using Millrace.Crash.Streams;
 
 if (args is [RawChild.Name, var folder, var seed]) return await RawChild.RunAsync(folder, int.Parse(seed, CultureInfo.InvariantCulture));
 if (args is [StateChild.Name, var copy, var start]) return await StateChild.RunAsync(copy, int.Parse(start, CultureInfo.InvariantCulture));
+if (args is [StreamsChild.Name, var data, var drawn, var cycle, var isLast])
+    return await StreamsChild.RunAsync(
+        data, int.Parse(drawn, CultureInfo.InvariantCulture), int.Parse(cycle, CultureInfo.InvariantCulture), bool.Parse(isLast));
 if (args is [AccountsChild.Name, .. var ofChild]) return await AccountsChild.RunAsync(AccountsChildOptions.Read(ofChild));
 if (args is [MqttChild.Name, var log, var port, var isEmbedded, var messages1, var messages2])
     return await MqttChild.RunAsync(log, port, isEmbedded, messages1, messages2);
@@ -44,6 +48,7 @@ try
     {
         "raw" => await new RawProof(options).RunAsync().WaitAsync(stop.Token),
         "state" => await new StateProof(options).RunAsync().WaitAsync(stop.Token),
+        "streams" => await new StreamsProof(options).RunAsync().WaitAsync(stop.Token),
         "mqtt" or "mqtt-embedded" => await MqttProof.RunAsync(options, stop.Token),
         "shop" => await new ShopProof(options).RunAsync().WaitAsync(stop.Token),
         "kafka-state" => await new RestoreProof(options).RunAsync(stop.Token),
