@@ -40,7 +40,8 @@ internal sealed class LogBench(BenchOptions options, string folder)
         GC.Collect();
         foreach (var companion in streams.Processors.SelectMany(processor => processor.Companions))
             await engine.EnsureTopicAsync(new TopicSpecification { Name = companion.Name, Partitions = options.Partitions });
-        var (pauses, young, allocated) = (GC.GetTotalPauseDuration(), GC.CollectionCount(0), GC.GetTotalAllocatedBytes(precise: true));
+        var (pauses, allocated) = (GC.GetTotalPauseDuration(), GC.GetTotalAllocatedBytes(precise: true));
+        var collections = Enumerable.Range(0, GC.MaxGeneration + 1).Select(GC.CollectionCount).ToArray();
         var (cpu, clock) = (Usage.CpuSeconds(), Stopwatch.StartNew());
         await runtime.StartAsync();
         var (half, rss, heap) = await WatchAsync(engine, runtime, clock);
@@ -66,7 +67,7 @@ internal sealed class LogBench(BenchOptions options, string folder)
             averages = await CountAsync(engine, AverageTopics.Enriched),
             alerts = await CountAsync(engine, AlertTopics.Triggered),
             gcPauseSeconds = Math.Round((GC.GetTotalPauseDuration() - pauses).TotalSeconds, 2),
-            collections = new[] { GC.CollectionCount(0) - young, GC.CollectionCount(1), GC.CollectionCount(2) },
+            collections = Enumerable.Range(0, GC.MaxGeneration + 1).Select(generation => GC.CollectionCount(generation) - collections[generation]),
             allocatedBytesPerReading = (GC.GetTotalAllocatedBytes(precise: true) - allocated) / options.Readings,
             rssMegabytes = rss,
             heapMegabytes = heap,

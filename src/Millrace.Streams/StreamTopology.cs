@@ -120,9 +120,9 @@ public sealed class StreamTopology
     /// <summary>
     /// How much of the topology's state is in memory in one process, in bytes as they are stored: about so many, and what a commit uses;
     /// objects take about two to four times as much. The rest is in the engine's store, which has to be one on disk (<c>OpenStateStore</c>
-    /// of the engine's options), and is read when it is needed. States of process functions and what is made of them (joins but those
-    /// of windows, deduplication, the greatest), their timers, and windows, those of window joins included. Null, the default, for all state in
-    /// memory; else 0, for what a commit uses only, to 1 TiB. It may be changed from one start to the next.
+    /// of the engine's options), and is read when it is needed. It holds for all that is kept by key, timers included, and not for global
+    /// tables. Null, the default, for all state in memory; else 0, for what a commit uses only, to 1 TiB. It may be changed from one
+    /// start to the next.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less or more than that.</exception>
     public long? StateBytesMax

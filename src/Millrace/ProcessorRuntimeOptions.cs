@@ -37,6 +37,12 @@ public sealed record ProcessorRuntimeOptions
     /// </summary>
     public long UncommittedBytesMax { get; init; } = 16 << 20;
 
+    /// <summary>
+    /// How many bytes of all partitions of one processor may be processed but not yet durable; above it no partition begins another commit,
+    /// and those that are being gathered are made: 1 KiB to 1 TiB, 128 MiB by default.
+    /// </summary>
+    public long ProcessorUncommittedBytesMax { get; init; } = 128 << 20;
+
     /// <summary>How many due timers fire before records are read again: 1 to 1,000,000, 1,000 by default.</summary>
     public int TimersPerRoundMax { get; init; } = 1_000;
 
@@ -89,6 +95,7 @@ public sealed record ProcessorRuntimeOptions
         Demand(nameof(CommitRecordsMax), CommitRecordsMax, 1, 10_000_000);
         Demand(nameof(CommitsInFlightMax), CommitsInFlightMax, 1, 64);
         Demand(nameof(UncommittedBytesMax), UncommittedBytesMax, 1 << 10, 1 << 30);
+        Demand(nameof(ProcessorUncommittedBytesMax), ProcessorUncommittedBytesMax, 1 << 10, 1L << 40);
         Demand(nameof(TimersPerRoundMax), TimersPerRoundMax, 1, 1_000_000);
         Demand(nameof(TimersMax), TimersMax, 1, 100_000_000);
         Demand(nameof(RestartBackoffMin), RestartBackoffMin, TimeSpan.FromMilliseconds(1));

@@ -87,3 +87,86 @@ internal sealed class CommitPipeline(OwnedPartition owned, RuntimeContext contex
 
 /// <summary>The engine broke its promise about the order of commits.</summary>
 internal sealed class CommitOrderException(string message) : Exception(message);
+
+/// <summary>
+/// How much of what the partitions of a processor have done is not durable yet, and which of them wait until it is less before they begin
+/// another commit. Thread safe; each share is one loop's own.
+/// </summary>
+internal sealed class UncommittedBytes(long bytesMax)
+{
+    private readonly Lock _gate = new(); // guards everything below it, and what shares have
+    private readonly Queue<Share> _waiting = new(); // those that went on without being called are still in it
+    private long _bytes;
+
+    private bool HasRoom => _bytes < bytesMax;
+
+    public Share Join(Action wake) => new(this, wake);
+
+    /// <summary>Wakes the next one that waits, if there is room; whoever goes on calls the next, so none is forgotten and not all come at
+    /// once.</summary>
+    private void CallNext()
+    {
+        while (HasRoom && _waiting.TryDequeue(out var next))
+        {
+            if (!next.TryCall()) continue;
+            return;
+        }
+    }
+
+    /// <summary>What one partition's run has of it.</summary>
+    internal sealed class Share(UncommittedBytes all, Action wake) : IDisposable
+    {
+        private long _bytes;
+        private bool _isWaiting;
+
+        /// <summary>Whether a commit may be begun now; if not, the loop is woken when it is time to ask again.</summary>
+        public bool MayBegin()
+        {
+            lock (all._gate)
+            {
+                if (all.HasRoom)
+                {
+                    _isWaiting = false;
+                    all.CallNext();
+                    return true;
+                }
+
+                if (!_isWaiting) all._waiting.Enqueue(this);
+                _isWaiting = true;
+                return false;
+            }
+        }
+
+        /// <summary>How much the run has now that is not durable.</summary>
+        public void Hold(long bytes)
+        {
+            if (bytes == _bytes) return;
+            lock (all._gate)
+            {
+                all._bytes += bytes - _bytes;
+                _bytes = bytes;
+                all.CallNext();
+            }
+        }
+
+        /// <summary>The run is over.</summary>
+        public void Dispose()
+        {
+            lock (all._gate)
+            {
+                _isWaiting = false;
+                all._bytes -= _bytes;
+                _bytes = 0;
+                all.CallNext();
+            }
+        }
+
+        internal bool TryCall()
+        {
+            if (!_isWaiting) return false;
+            _isWaiting = false;
+            wake();
+            return true;
+        }
+    }
+}

@@ -13,6 +13,7 @@ internal sealed class PartitionLoop
 {
     private readonly Processor _processor;
     private readonly RuntimeContext _context;
+    private readonly UncommittedBytes _uncommitted;
     private readonly Action<Exception> _engineFailed;
     private readonly Backoff _backoff;
     private readonly CancellationTokenSource _abandon = new();
@@ -31,10 +32,12 @@ internal sealed class PartitionLoop
     /// <param name="processor">The processor.</param>
     /// <param name="owned">The partition.</param>
     /// <param name="context">The runtime's shared parts.</param>
+    /// <param name="uncommitted">What the processor's partitions have done that is not durable.</param>
     /// <param name="engineFailed">Called when the engine can do nothing more for anyone.</param>
-    public PartitionLoop(Processor processor, OwnedPartition owned, RuntimeContext context, Action<Exception> engineFailed)
+    public PartitionLoop(
+        Processor processor, OwnedPartition owned, RuntimeContext context, UncommittedBytes uncommitted, Action<Exception> engineFailed)
     {
-        (_processor, Owned, _context, _engineFailed) = (processor, owned, context, engineFailed);
+        (_processor, Owned, _context, _uncommitted, _engineFailed) = (processor, owned, context, uncommitted, engineFailed);
         _backoff = new Backoff(context.Options, processor.Name, owned.Partition);
         _drain = CancellationTokenSource.CreateLinkedTokenSource(_abandon.Token);
     }
@@ -178,7 +181,7 @@ internal sealed class PartitionLoop
         try
         {
             if (_restarts > 0) await _context.Topics.RefreshAsync(_abandon.Token);
-            await using var run = new PartitionRun(this, _processor, _context, _abandon.Token);
+            await using var run = new PartitionRun(this, _processor, _context, _uncommitted, _abandon.Token);
             await run.RunAsync();
             return null;
         }

@@ -7,6 +7,8 @@ namespace Millrace;
 /// </summary>
 internal sealed class PartitionRun : IAsyncDisposable
 {
+    private static readonly TimeSpan TurnMax = TimeSpan.FromMilliseconds(50);
+
     private readonly PartitionLoop _loop;
     private readonly Processor _processor;
     private readonly OwnedPartition _owned;
@@ -17,14 +19,17 @@ internal sealed class PartitionRun : IAsyncDisposable
     private readonly PartitionScope _scope;
     private readonly Intake _intake;
     private readonly CommitPipeline _commits;
+    private readonly UncommittedBytes.Share _uncommitted;
     private readonly Alarm _alarm;
     private readonly CancellationToken _abandon; // cancelled when what is not committed shall be thrown away
     private readonly CancellationTokenSource _end;
     private IPartitionProcessor? _instance;
     private CommitUnit _unit = new(0);
+    private long _turnBegan;
     private bool _isReadNext; // timers filled a commit by themselves: records have their turn before the next ones
 
-    public PartitionRun(PartitionLoop loop, Processor processor, RuntimeContext context, CancellationToken abandon)
+    public PartitionRun(
+        PartitionLoop loop, Processor processor, RuntimeContext context, UncommittedBytes uncommitted, CancellationToken abandon)
     {
         var owned = loop.Owned;
         (_loop, _processor, _owned, _context, _options) = (loop, processor, owned, context, context.Options);
@@ -32,6 +37,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         _intake = new Intake(loop.Wake);
         _scope = new PartitionScope(processor, owned, context, _state, _timers, _intake);
         _commits = new CommitPipeline(owned, context, loop.Wake);
+        _uncommitted = uncommitted.Join(loop.Wake.Set);
         _alarm = new Alarm(_options.Time, loop.Wake);
         _abandon = abandon;
         _end = CancellationTokenSource.CreateLinkedTokenSource(abandon);
@@ -54,7 +60,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         _alarm.Dispose();
         _unit.Dispose();
         await DisposeInstanceAsync();
-        await _commits.SettleAsync();
+        await SettleAsync();
         _loop.Launched(0);
         _end.Dispose();
     }
@@ -104,9 +110,11 @@ internal sealed class PartitionRun : IAsyncDisposable
         }
 
         var hasMore = fetched is not null || isMoreDue;
-        if (_unit.HasWork && (!hasMore || IsFull()) && _commits.HasRoom) Launch();
-        if (hasMore && HasRoom()) await Task.Yield(); // partitions take turns on the scheduler
-        else await WaitAsync();
+        var isMade = _unit.HasWork && (!hasMore || IsFull()) && _commits.HasRoom;
+        if (isMade) Launch();
+        _uncommitted.Hold(_commits.Bytes + _unit.Bytes);
+        if (!hasMore || !HasRoom()) await WaitAsync();
+        else if (isMade || HasHadItsTurn()) await YieldAsync();
     }
 
     /// <summary>
@@ -180,6 +188,17 @@ internal sealed class PartitionRun : IAsyncDisposable
         _scope.Enter(_unit);
     }
 
+    /// <summary>
+    /// Partitions take turns on the scheduler, each until its commit is made or for a while: what all of them have begun is in memory.
+    /// </summary>
+    private async ValueTask YieldAsync()
+    {
+        await Task.Yield();
+        _turnBegan = _options.Time.GetTimestamp();
+    }
+
+    private bool HasHadItsTurn() => _options.Time.GetElapsedTime(_turnBegan) >= TurnMax;
+
     private void TakeDurable()
     {
         while (_commits.TryTake(out var durable))
@@ -188,6 +207,8 @@ internal sealed class PartitionRun : IAsyncDisposable
             _loop.Committed(durable.PositionsAfter, _commits.Count);
             durable.Dispose();
         }
+
+        _uncommitted.Hold(_commits.Bytes + _unit.Bytes);
     }
 
     private async ValueTask WaitAsync()
@@ -200,6 +221,7 @@ internal sealed class PartitionRun : IAsyncDisposable
 
         if (!_unit.HasWork && _commits.Count == 0) _loop.FallIdle(_timers.NextDue);
         await _loop.Wake.WaitAsync();
+        _turnBegan = _options.Time.GetTimestamp();
         _loop.Awake();
     }
 
@@ -213,6 +235,18 @@ internal sealed class PartitionRun : IAsyncDisposable
             if (_unit.HasWork && _commits.HasRoom) Launch();
             if (!_unit.HasWork && _commits.Count == 0) return;
             await _loop.Wake.WaitAsync();
+        }
+    }
+
+    private async ValueTask SettleAsync()
+    {
+        try
+        {
+            await _commits.SettleAsync();
+        }
+        finally
+        {
+            _uncommitted.Dispose();
         }
     }
 
@@ -235,7 +269,9 @@ internal sealed class PartitionRun : IAsyncDisposable
     private bool IsFull() => _unit.HasWork
         && (_unit.Calls >= _options.CommitRecordsMax || _unit.Bytes >= _options.CommitBytesMax || _loop.IsRecovering);
 
-    private bool HasRoom() => !IsFull() && (_commits.Count == 0 || _commits.Bytes + _unit.Bytes < _options.UncommittedBytesMax);
+    private bool HasRoom() => !IsFull()
+        && (_commits.Count == 0 || _commits.Bytes + _unit.Bytes < _options.UncommittedBytesMax)
+        && (_unit.HasWork || _uncommitted.MayBegin());
 
     /// <summary>
     /// How many records were fetched, from the batches' headers. A batch that begins earlier than was asked counts from there.

@@ -25,6 +25,8 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     private Task _ready = Task.CompletedTask; // completes when each global topic has been read once
     private Task _following = Task.CompletedTask;
 
+    private readonly UncommittedBytes _uncommitted = new(context.Options.ProcessorUncommittedBytesMax);
+
     public LagProbe Lags { get; } = new(context.Engine, processor.Name);
 
     public string Name => processor.Name;
@@ -213,7 +215,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     {
         context.Log.Assigned(processor.Name, partition.Partition, partition.Epoch);
         if (Array.Find(_loops, loop => loop.Owned.Partition == partition.Partition) is { } stale) Forget(stale);
-        var loop = new PartitionLoop(processor, partition, context, Fail);
+        var loop = new PartitionLoop(processor, partition, context, _uncommitted, Fail);
         var before = _endings.GetValueOrDefault(partition.Partition, Task.CompletedTask);
         lock (_gate) _loops = [.. _loops, loop];
         loop.Start(before, _ready);
