@@ -298,35 +298,4 @@ public sealed class MembershipTests
     private static async Task<List<string>> CountsAsync(RuntimeRig rig, int partition) =>
         [.. (await rig.ReadAsync("out", Partitioner.PartitionOf(Bytes($"p{partition}"), 4)))
             .Where(text => text.StartsWith($"p{partition}#", StringComparison.Ordinal))];
-
-    /// <summary>One thread that runs task after task, as a simulation's scheduler does.</summary>
-    private sealed class PumpScheduler : TaskScheduler, IDisposable
-    {
-        private readonly BlockingCollection<Task> _tasks = [];
-        private readonly Thread _thread;
-
-        public PumpScheduler()
-        {
-            _thread = new Thread(() =>
-            {
-                foreach (var task in _tasks.GetConsumingEnumerable()) TryExecuteTask(task);
-            });
-            _thread.Start();
-        }
-
-        public override int MaximumConcurrencyLevel => 1;
-
-        public void Dispose()
-        {
-            _tasks.CompleteAdding();
-            _thread.Join();
-            _tasks.Dispose();
-        }
-
-        protected override IEnumerable<Task> GetScheduledTasks() => _tasks;
-
-        protected override void QueueTask(Task task) => _tasks.Add(task);
-
-        protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
-    }
 }

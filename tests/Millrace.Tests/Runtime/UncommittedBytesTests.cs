@@ -62,6 +62,36 @@ public sealed class UncommittedBytesTests
         Assert.Equal("c", Woken());
     }
 
+    [Fact]
+    public async Task All_partitions_together_begin_no_more_than_may_be_under_way()
+    {
+        const int partitions = 6;
+        await using var rig = await OpenAsync(partitions, "in");
+        using var pump = new PumpScheduler();
+        var held = new TaskCompletionSource();
+        await using var letGo = rig.Cancellation.Register(() => held.TrySetCanceled()); // a test that fails here must not hang
+        rig.Engine.BeforeCommit = async (_, _) => await held.Task;
+        for (var number = 0; number < partitions * 8; number++)
+            await rig.AppendAsync("in", number % partitions, $"k={new string('x', 1024)}");
+        var options = rig.Options with
+        {
+            Scheduler = pump, FetchBytesMax = 1024, CommitRecordsMax = 1, CommitsInFlightMax = 64, ProcessorUncommittedBytesMax = 8 * 1024,
+        };
+        var seen = 0;
+        await using var runtime = rig.Runtime(options, Scripted.ForEach("reader", "in", (_, _) => Interlocked.Increment(ref seen)));
+
+        await runtime.StartAsync(rig.Cancellation);
+        await runtime.WaitUntilAsync(statuses => statuses[0].Partitions.Sum(partition => partition.CommitsInFlight) >= 7, rig.Cancellation);
+        await pump.QuietAsync();
+        var seenWhileHeld = Volatile.Read(ref seen);
+        held.SetResult();
+        await runtime.WaitUntilIdleAsync(rig.Cancellation);
+        await runtime.StopAsync(rig.Cancellation);
+
+        Assert.InRange(seenWhileHeld, 7, 8);
+        Assert.Equal(partitions * 8, seen);
+    }
+
     /// <summary>Hundreds of times more than may be under way, on partitions of which some fail: nothing is left standing.</summary>
     [Fact]
     public async Task Partitions_that_wait_for_room_get_on_whatever_becomes_of_others()
