@@ -7,8 +7,6 @@ namespace Millrace;
 /// </summary>
 internal sealed class PartitionRun : IAsyncDisposable
 {
-    private static readonly TimeSpan TurnMax = TimeSpan.FromMilliseconds(50);
-
     private readonly PartitionLoop _loop;
     private readonly Processor _processor;
     private readonly OwnedPartition _owned;
@@ -25,7 +23,6 @@ internal sealed class PartitionRun : IAsyncDisposable
     private readonly CancellationTokenSource _end;
     private IPartitionProcessor? _instance;
     private CommitUnit _unit = new(0);
-    private long _turnBegan;
     private bool _isReadNext; // timers filled a commit by themselves: records have their turn before the next ones
 
     public PartitionRun(
@@ -110,11 +107,10 @@ internal sealed class PartitionRun : IAsyncDisposable
         }
 
         var hasMore = fetched is not null || isMoreDue;
-        var isMade = _unit.HasWork && (!hasMore || IsFull()) && _commits.HasRoom;
-        if (isMade) Launch();
+        if (_unit.HasWork && (!hasMore || IsFull()) && _commits.HasRoom) Launch();
         _uncommitted.Hold(_commits.Bytes + _unit.Bytes);
-        if (!hasMore || !HasRoom()) await WaitAsync();
-        else if (isMade || HasHadItsTurn()) await YieldAsync();
+        if (hasMore && HasRoom()) await Task.Yield(); // partitions take turns on the scheduler
+        else await WaitAsync();
     }
 
     /// <summary>
@@ -188,17 +184,6 @@ internal sealed class PartitionRun : IAsyncDisposable
         _scope.Enter(_unit);
     }
 
-    /// <summary>
-    /// Partitions take turns on the scheduler, each until its commit is made or for a while: what all of them have begun is in memory.
-    /// </summary>
-    private async ValueTask YieldAsync()
-    {
-        await Task.Yield();
-        _turnBegan = _options.Time.GetTimestamp();
-    }
-
-    private bool HasHadItsTurn() => _options.Time.GetElapsedTime(_turnBegan) >= TurnMax;
-
     private void TakeDurable()
     {
         while (_commits.TryTake(out var durable))
@@ -221,7 +206,6 @@ internal sealed class PartitionRun : IAsyncDisposable
 
         if (!_unit.HasWork && _commits.Count == 0) _loop.FallIdle(_timers.NextDue);
         await _loop.Wake.WaitAsync();
-        _turnBegan = _options.Time.GetTimestamp();
         _loop.Awake();
     }
 
