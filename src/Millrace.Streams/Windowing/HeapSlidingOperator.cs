@@ -19,7 +19,7 @@ internal sealed class HeapSlidingOperator<TKey, T, TAccumulator, TOut>(
     {
         foreach (var stored in RestoreAll(scope))
         {
-            Enter(Find(stored.Key), new Slice(stored.Window.Start) { Pane = stored.Pane }, Watermark);
+            Enter(Find(stored.Key), new Slice(stored.Key, stored.Window.Start) { Pane = stored.Pane }, Watermark);
             EntryCount++;
         }
 
@@ -67,10 +67,6 @@ internal sealed class HeapSlidingOperator<TKey, T, TAccumulator, TOut>(
     {
         var time = hasEnded ? CloseTime(window) : window.MaxTimestamp;
         _timers.Enqueue((line, window), new WindowDue(time, Anchor(line, window.Start), window.Start, !hasEnded));
-    }
-
-    protected override void OnAdded(Line line)
-    {
     }
 
     private readonly record struct WindowDue(long Time, long Ordinal, long Start, bool IsEnd) : IComparable<WindowDue>

@@ -1,5 +1,4 @@
 using Millrace.Streams.Definition;
-using Millrace.Streams.States;
 
 namespace Millrace.Streams.Windowing;
 
@@ -9,19 +8,13 @@ namespace Millrace.Streams.Windowing;
 /// </summary>
 internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKeyAndOrdinal, work, sinks)
+    : KeptPanesOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKeyAndOrdinal, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 3;
 
     private readonly WindowAssigner _assigner = work.Settings.Windows;
     private readonly bool _isRetracting = work.Settings.IsRetracting;
-    private readonly List<OpenSession> _dirty = [];
-    private readonly List<(TKey Key, long Ordinal)> _deleted = [];
-
-    public override int Entries => (int)Math.Min(EntryCount, int.MaxValue);
-
-    protected long EntryCount { get; set; }
 
     protected override bool Add(TKey key, T value, long timestamp)
     {
@@ -49,21 +42,6 @@ internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
         Accumulate(ref session.Pane, value);
         Act(session, Trigger.OnRecord(session.Window, timestamp, Watermark, ref session.Pane.TriggerState));
         return true;
-    }
-
-    protected override void SavePanes(StateScope scope)
-    {
-        foreach (var (key, ordinal) in _deleted) Delete(scope, key, ordinal);
-        _deleted.Clear();
-        foreach (var session in _dirty)
-        {
-            if (session.IsGone) continue;
-            Put(scope, session.Key, session.Window, session.Pane);
-            session.Pane.IsDirty = false;
-            session.Pane.IsStored = true;
-        }
-
-        _dirty.Clear();
     }
 
     /// <summary>The sessions of a key, in order of start; null when there are none.</summary>
@@ -184,29 +162,12 @@ internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
     private void Remove(List<OpenSession> sessions, OpenSession session)
     {
         sessions.Remove(session);
-        session.IsGone = true;
-        EntryCount--;
-        if (session.Pane.IsStored) _deleted.Add((session.Key, session.Pane.Ordinal));
+        Discard(session);
     }
 
-    private void MarkDirty(OpenSession session)
+    protected sealed class OpenSession(TKey key, Window window) : KeptPane(key, window)
     {
-        if (session.Pane.IsDirty) return;
-        session.Pane.IsDirty = true;
-        _dirty.Add(session);
-    }
-
-    protected sealed class OpenSession(TKey key, Window window)
-    {
-        public Pane Pane;
-
-        public TKey Key { get; } = key;
-
-        public Window Window { get; set; } = window;
-
         /// <summary>When its timer comes up, or an earlier one.</summary>
         public long TimerTime { get; set; }
-
-        public bool IsGone { get; set; }
     }
 }

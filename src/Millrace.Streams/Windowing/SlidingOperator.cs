@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using Millrace.Streams.Definition;
-using Millrace.Streams.States;
 
 namespace Millrace.Streams.Windowing;
 
@@ -12,7 +11,7 @@ namespace Millrace.Streams.Windowing;
 /// </summary>
 internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
     string store, WindowWork<TKey, T, TAccumulator, TOut> work, WindowSinks<TKey, T, TOut> sinks)
-    : WindowingOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKeyAndWindow, work, sinks)
+    : KeptPanesOperator<TKey, T, TAccumulator, TOut>(store, StoreKind, PaneLayout.ByKeyAndWindow, work, sinks)
     where TKey : notnull
 {
     private const byte StoreKind = 11; // 9 had slices by ordinal
@@ -20,12 +19,6 @@ internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
     private readonly long _difference = ((Sliding)work.Settings.Windows).Difference;
     private readonly StateCodec<TAccumulator> _codec = work.Codec;
     private readonly ArrayBufferWriter<byte> _copy = new();
-    private readonly List<(Line Line, Slice Slice)> _dirty = [];
-    private readonly List<(TKey Key, long Time)> _deleted = [];
-
-    public sealed override int Entries => (int)Math.Min(EntryCount, int.MaxValue);
-
-    protected long EntryCount { get; set; }
 
     protected sealed override bool Add(TKey key, T value, long timestamp)
     {
@@ -41,31 +34,16 @@ internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
         var hasOpenedRight = false;
         if (!line.Slices.TryGetValue(timestamp, out var slice))
         {
-            slice = new Slice(timestamp) { Pane = new Pane { Ordinal = NumberNext() } };
+            slice = new Slice(key, timestamp) { Pane = new Pane { Ordinal = NumberNext() } };
             hasOpenedRight = Enter(line, slice, Watermark);
             EntryCount++;
             OnAdded(line);
         }
 
-        MarkDirty(line, slice);
+        MarkDirty(slice);
         Accumulate(ref slice.Pane, value);
         Touch(line, timestamp, hasOpenedRight);
         return true;
-    }
-
-    protected override void SavePanes(StateScope scope)
-    {
-        foreach (var (key, time) in _deleted) Delete(scope, key, time);
-        _deleted.Clear();
-        foreach (var (line, slice) in _dirty)
-        {
-            if (slice.IsGone) continue;
-            Put(scope, line.Key, new Window(slice.Time, EventTime.Add(slice.Time, 1)), slice.Pane);
-            slice.Pane.IsDirty = false;
-            slice.Pane.IsStored = true;
-        }
-
-        _dirty.Clear();
     }
 
     /// <summary>What there is of a key; an empty line when there is nothing.</summary>
@@ -75,13 +53,19 @@ internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
     protected abstract long NumberNext();
 
     /// <summary>A slice came to a line.</summary>
-    protected abstract void OnEntered(Line line, Slice slice);
+    protected virtual void OnEntered(Line line, Slice slice)
+    {
+    }
 
     /// <summary>A window was opened.</summary>
-    protected abstract void OnOpened(Line line, Window window, bool hasEnded);
+    protected virtual void OnOpened(Line line, Window window, bool hasEnded)
+    {
+    }
 
     /// <summary>A record made a slice: it and its windows are entered.</summary>
-    protected abstract void OnAdded(Line line);
+    protected virtual void OnAdded(Line line)
+    {
+    }
 
     protected Window WindowAt(long start) => new(start, EventTime.Add(EventTime.Add(start, _difference), 1));
 
@@ -138,9 +122,7 @@ internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
     protected void Drop(Line line, Slice slice)
     {
         line.Slices.Remove(slice.Time);
-        slice.IsGone = true;
-        EntryCount--;
-        if (slice.Pane.IsStored) _deleted.Add((line.Key, slice.Time));
+        Discard(slice);
     }
 
     /// <summary>Opens a window unless it is open or can be no more.</summary>
@@ -189,21 +171,10 @@ internal abstract class SlidingOperator<TKey, T, TAccumulator, TOut>(
         return _codec.Read(_codec.Version, _copy.WrittenSpan, Store);
     }
 
-    private void MarkDirty(Line line, Slice slice)
+    /// <summary>What came of a key at one time: a pane of that millisecond.</summary>
+    protected sealed class Slice(TKey key, long time) : KeptPane(key, new Window(time, EventTime.Add(time, 1)))
     {
-        if (slice.Pane.IsDirty) return;
-        slice.Pane.IsDirty = true;
-        _dirty.Add((line, slice));
-    }
-
-    /// <summary>What came of a key at one time.</summary>
-    protected sealed class Slice(long time)
-    {
-        public Pane Pane;
-
-        public long Time { get; } = time;
-
-        public bool IsGone { get; set; }
+        public long Time => Window.Start;
     }
 
     /// <summary>A key's slices by their time, and its windows by their start.</summary>

@@ -52,12 +52,11 @@ internal sealed class StoredSlidingOperator<TKey, T, TAccumulator, TOut> : Slidi
                 line = new Line(stored.Key);
             }
 
-            Enter(line, new Slice(stored.Window.Start) { Pane = stored.Pane }, Watermark);
+            Enter(line, new Slice(stored.Key, stored.Window.Start) { Pane = stored.Pane }, Watermark);
             EntryCount++;
         }
 
         if (line is not null) SetTimer(line, Watermark);
-        _slicesInMemory = 0;
     }
 
     public void Age(bool isEverything)
@@ -97,13 +96,11 @@ internal sealed class StoredSlidingOperator<TKey, T, TAccumulator, TOut> : Slidi
     /// <summary>None: keys come in the order of their bytes, and a key's slices in that of their times.</summary>
     protected override long NumberNext() => 0;
 
-    protected override void OnEntered(Line line, Slice slice) => _slicesInMemory++;
-
-    protected override void OnOpened(Line line, Window window, bool hasEnded)
+    protected override void OnAdded(Line line)
     {
+        _slicesInMemory++;
+        SetTimer(line, Watermark);
     }
-
-    protected override void OnAdded(Line line) => SetTimer(line, Watermark);
 
     /// <summary>Ends and closes the windows that are due, closes first as they began earlier, and drops the slices that are.</summary>
     private void Come(Line line, long time)
@@ -170,9 +167,10 @@ internal sealed class StoredSlidingOperator<TKey, T, TAccumulator, TOut> : Slidi
             foreach (var (keyBytes, value) in _spill.Scope.Scan(Store, RangeOf(key)))
             {
                 var stored = Read(keyBytes.Span, value.Span);
-                Enter(line, new Slice(stored.Window.Start) { Pane = stored.Pane }, asOf);
+                Enter(line, new Slice(stored.Key, stored.Window.Start) { Pane = stored.Pane }, asOf);
             }
 
+            _slicesInMemory += line.Slices.Count;
             if (line.Slices.Count > 0) line.TimerTime = NextTime(line, asOf);
         }
 

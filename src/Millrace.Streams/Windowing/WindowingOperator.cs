@@ -118,16 +118,6 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     protected abstract void SavePanes(StateScope scope);
 
-    /// <summary>Where timers of sessions and sliding windows are with a limit of state; without one they are in memory only.</summary>
-    protected static string TimersOf(string store) => $"{store}-ends";
-
-    /// <summary>Deletes the timers of a run with a limit, before one without.</summary>
-    protected void ForgetTimers(StateScope scope)
-    {
-        var timers = TimersOf(Store);
-        foreach (var (key, _) in scope.Scan(timers)) scope.Delete(timers, key.Span);
-    }
-
     /// <summary>All panes, in the order in which they came to be, and the watermark.</summary>
     protected IEnumerable<StoredPane> RestoreAll(StateScope scope)
     {
@@ -184,7 +174,7 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
 
     protected void Put(StateScope scope, TKey key, Window window, in Pane pane)
     {
-        WriteKey(key, HasOrdinalInKey ? pane.Ordinal : window.Start);
+        WriteKey(key, NumberOf(window, pane));
         _value.ResetWrittenCount();
         _value.WriteOrdered(HasOrdinalInKey ? window.Start : pane.Ordinal);
         _value.WriteByte((byte)((pane.HasValue ? 1 : 0) | (pane.HasFired ? 2 : 0) | (pane.HasEnded ? 4 : 0)));
@@ -195,6 +185,9 @@ internal abstract class WindowingOperator<TKey, T, TAccumulator, TOut> : Sink<T>
         _mean.See(_key.WrittenCount + _value.WrittenCount);
         scope.Put(Store, _key.WrittenSpan, _value.WrittenSpan);
     }
+
+    /// <summary>What a pane's key in the store has beside its key: the window's start or the ordinal.</summary>
+    protected long NumberOf(Window window, in Pane pane) => HasOrdinalInKey ? pane.Ordinal : window.Start;
 
     /// <summary>Removes a pane: by its window's start, or by its ordinal, as this operator stores them.</summary>
     protected void Delete(StateScope scope, TKey key, long startOrOrdinal) => scope.Delete(Store, WriteKey(key, startOrOrdinal));
