@@ -106,10 +106,8 @@ internal sealed class UncommittedBytes(long bytesMax)
     /// once.</summary>
     private void CallNext()
     {
-        while (HasRoom && _waiting.TryDequeue(out var next))
+        while (HasRoom && _waiting.TryDequeue(out var next) && !next.TryCall())
         {
-            if (!next.TryCall()) continue;
-            return;
         }
     }
 

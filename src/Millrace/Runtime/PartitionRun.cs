@@ -40,6 +40,9 @@ internal sealed class PartitionRun : IAsyncDisposable
         _end = CancellationTokenSource.CreateLinkedTokenSource(abandon);
     }
 
+    /// <summary>How much was done that is not durable.</summary>
+    private long Bytes => _commits.Bytes + _unit.Bytes;
+
     public async Task RunAsync()
     {
         await BeginAsync();
@@ -50,6 +53,7 @@ internal sealed class PartitionRun : IAsyncDisposable
     /// <summary>Ends what this run began, after a failure as after a good end.</summary>
     public async ValueTask DisposeAsync()
     {
+        using var uncommitted = _uncommitted; // given back when nothing of it is in memory, however that ends
         _scope.Enter(null);
         _end.Cancel();
         await _intake.EndWaitsAsync();
@@ -57,7 +61,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         _alarm.Dispose();
         _unit.Dispose();
         await DisposeInstanceAsync();
-        await SettleAsync();
+        await _commits.SettleAsync();
         _loop.Launched(0);
         _end.Dispose();
     }
@@ -108,7 +112,7 @@ internal sealed class PartitionRun : IAsyncDisposable
 
         var hasMore = fetched is not null || isMoreDue;
         if (_unit.HasWork && (!hasMore || IsFull()) && _commits.HasRoom) Launch();
-        _uncommitted.Hold(_commits.Bytes + _unit.Bytes);
+        _uncommitted.Hold(Bytes);
         if (hasMore && HasRoom()) await Task.Yield(); // partitions take turns on the scheduler
         else await WaitAsync();
     }
@@ -193,7 +197,7 @@ internal sealed class PartitionRun : IAsyncDisposable
             durable.Dispose();
         }
 
-        _uncommitted.Hold(_commits.Bytes + _unit.Bytes);
+        _uncommitted.Hold(Bytes);
     }
 
     private async ValueTask WaitAsync()
@@ -202,9 +206,9 @@ internal sealed class PartitionRun : IAsyncDisposable
         {
             if (!_intake.TryWait(_end.Token)) return;
             if (!_alarm.TryArm(_timers.NextDue)) return;
+            if (!_unit.HasWork && _commits.Count == 0) _loop.FallIdle(_timers.NextDue);
         }
 
-        if (!_unit.HasWork && _commits.Count == 0) _loop.FallIdle(_timers.NextDue);
         await _loop.Wake.WaitAsync();
         _loop.Awake();
     }
@@ -219,18 +223,6 @@ internal sealed class PartitionRun : IAsyncDisposable
             if (_unit.HasWork && _commits.HasRoom) Launch();
             if (!_unit.HasWork && _commits.Count == 0) return;
             await _loop.Wake.WaitAsync();
-        }
-    }
-
-    private async ValueTask SettleAsync()
-    {
-        try
-        {
-            await _commits.SettleAsync();
-        }
-        finally
-        {
-            _uncommitted.Dispose();
         }
     }
 
@@ -254,7 +246,7 @@ internal sealed class PartitionRun : IAsyncDisposable
         && (_unit.Calls >= _options.CommitRecordsMax || _unit.Bytes >= _options.CommitBytesMax || _loop.IsRecovering);
 
     private bool HasRoom() => !IsFull()
-        && (_commits.Count == 0 || _commits.Bytes + _unit.Bytes < _options.UncommittedBytesMax)
+        && (_commits.Count == 0 || Bytes < _options.UncommittedBytesMax)
         && (_unit.HasWork || _uncommitted.MayBegin());
 
     /// <summary>

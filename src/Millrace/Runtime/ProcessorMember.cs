@@ -14,6 +14,7 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<int, Task> _endings = []; // by partition, what ends before its next loop begins; the membership's loop only
     private readonly Backoff _rejoin = new(context.Options, processor.Name, -1);
+    private readonly UncommittedBytes _uncommitted = new(context.Options.ProcessorUncommittedBytesMax);
     private volatile PartitionLoop[] _loops = [];
     private volatile GroupMember? _member;
     private volatile string? _failure;
@@ -24,8 +25,6 @@ internal sealed class ProcessorMember(Processor processor, RuntimeContext contex
     private GlobalFollower[] _globals = [];
     private Task _ready = Task.CompletedTask; // completes when each global topic has been read once
     private Task _following = Task.CompletedTask;
-
-    private readonly UncommittedBytes _uncommitted = new(context.Options.ProcessorUncommittedBytesMax);
 
     public LagProbe Lags { get; } = new(context.Engine, processor.Name);
 
