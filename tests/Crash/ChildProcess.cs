@@ -49,6 +49,21 @@ internal sealed class ChildProcess : IDisposable
         }
     }
 
+    /// <summary>In a child: completes when its parent is gone, or bids it to end.</summary>
+    public static async Task ParentEndsAsync()
+    {
+        while (await Console.In.ReadLineAsync() is not null)
+        {
+        }
+    }
+
+    /// <summary>Waits until something holds that its lines tell, but no longer than a time, and not when it has ended by itself.</summary>
+    public async Task WaitAsync(Func<bool> condition, TimeSpan within)
+    {
+        var since = Stopwatch.GetTimestamp();
+        while (!condition() && !HasExited && Stopwatch.GetElapsedTime(since) < within) await Task.Delay(5);
+    }
+
     /// <summary>Writes a line to its standard input, which waits there if the process is stopped.</summary>
     public void Tell(string line)
     {

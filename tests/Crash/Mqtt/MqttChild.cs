@@ -73,18 +73,10 @@ internal sealed class MqttChild(MqttPlan plan)
         _ = source.Ready.ContinueWith(
             static _ => Console.WriteLine("READY ."), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         var work = tails.Append(Task.Run(() => SayAsync(stop.Token))).ToArray();
-        var ended = await Task.WhenAny([Task.Run(ReadInputAsync), .. work]);
+        var ended = await Task.WhenAny([Task.Run(ChildProcess.ParentEndsAsync), .. work]);
         await stop.CancelAsync();
         await ended;
         await Task.WhenAll(work).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-    }
-
-    /// <summary>Ends when the parent is gone, or bids to.</summary>
-    private static async Task ReadInputAsync()
-    {
-        while (await Console.In.ReadLineAsync() is not null)
-        {
-        }
     }
 
     private async Task FollowAsync(LogEngine engine, int partition, CancellationToken cancellation)

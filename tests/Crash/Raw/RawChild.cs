@@ -52,7 +52,7 @@ internal sealed class RawChild(LogEngine engine, int seed)
         var versions = await FindWhatIsThereAsync();
         Say("READY .");
 
-        var work = new List<Task> { Task.Run(ReadInputAsync), Task.Run(() => WriteStreamsAsync(versions)), Task.Run(CopyAsync) };
+        var work = new List<Task> { Task.Run(ChildProcess.ParentEndsAsync), Task.Run(() => WriteStreamsAsync(versions)), Task.Run(CopyAsync) };
         for (var writer = 0; writer < RawRecord.Writers; writer++)
         {
             var own = writer;
@@ -60,14 +60,6 @@ internal sealed class RawChild(LogEngine engine, int seed)
         }
 
         await await Task.WhenAny(work);
-    }
-
-    /// <summary>Ends the process when its parent is gone.</summary>
-    private static async Task ReadInputAsync()
-    {
-        while (await Console.In.ReadLineAsync() is not null)
-        {
-        }
     }
 
     private async Task<Dictionary<string, long>> FindWhatIsThereAsync()

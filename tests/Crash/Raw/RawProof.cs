@@ -1,4 +1,3 @@
-using System.Diagnostics;
 
 namespace Millrace.Crash.Raw;
 
@@ -61,8 +60,7 @@ internal sealed class RawProof(CrashOptions options)
         }
         else
         {
-            var since = Stopwatch.GetTimestamp();
-            while (!ledger.IsReady && !child.HasExited && Stopwatch.GetElapsedTime(since) < StartMax) await Task.Delay(5);
+            await child.WaitAsync(() => ledger.IsReady, StartMax);
             await Task.Delay(_random.Next(0, 700));
         }
 

@@ -19,21 +19,13 @@ internal static class StateChild
             using var store = stores.Open(StateScript.Source(folder));
             Console.WriteLine($"READY {store.Position} .");
             await await Task.WhenAny(
-                Task.Run(ReadInputAsync), Task.Run(() => SaveAsync(store)), Task.Run(() => ChangeAsync(store, new StateScript(seed))));
+                Task.Run(ChildProcess.ParentEndsAsync), Task.Run(() => SaveAsync(store)), Task.Run(() => ChangeAsync(store, new StateScript(seed))));
             return 0;
         }
         catch (Exception failure)
         {
             Console.Error.WriteLine(failure);
             return 3;
-        }
-    }
-
-    /// <summary>Ends the process when its parent is gone.</summary>
-    private static async Task ReadInputAsync()
-    {
-        while (await Console.In.ReadLineAsync() is not null)
-        {
         }
     }
 

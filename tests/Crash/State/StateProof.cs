@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Millrace.RocksDb;
 
@@ -43,8 +42,7 @@ internal sealed class StateProof(CrashOptions options)
         _isReady = false;
         using var child = new ChildProcess(
             typeof(StateProof).Assembly.Location, [StateChild.Name, folder, $"{options.Seed}"], Take);
-        var since = Stopwatch.GetTimestamp();
-        while (!Volatile.Read(ref _isReady) && !child.HasExited && Stopwatch.GetElapsedTime(since) < StartMax) await Task.Delay(5);
+        await child.WaitAsync(() => Volatile.Read(ref _isReady), StartMax);
         if (_random.Next(5) == 0) TryToShare(folder);
         await Task.Delay(_random.Next(0, 400));
         if (await child.KillAsync()) return true;

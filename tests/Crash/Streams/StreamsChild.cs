@@ -56,7 +56,7 @@ internal sealed class StreamsChild(LogEngine engine, StreamsScript script)
         Console.WriteLine($"READY {limit?.ToString(CultureInfo.InvariantCulture) ?? "none"} .");
         if (!isLast)
         {
-            await await Task.WhenAny(Task.Run(ReadInputAsync), Task.Run(() => AppendAsync(runtime)));
+            await await Task.WhenAny(Task.Run(ChildProcess.ParentEndsAsync), Task.Run(() => AppendAsync(runtime)));
             return;
         }
 
@@ -64,15 +64,7 @@ internal sealed class StreamsChild(LogEngine engine, StreamsScript script)
         for (var partition = 0; partition < StreamsScript.Partitions; partition++) await AppendAsync(partition, [StreamsScript.End(ends[partition])]);
         await runtime.WaitUntilIdleAsync();
         Console.WriteLine("DONE 0 .");
-        await ReadInputAsync();
-    }
-
-    /// <summary>Ends the process when its parent is gone, or wants it to.</summary>
-    private static async Task ReadInputAsync()
-    {
-        while (await Console.In.ReadLineAsync() is not null)
-        {
-        }
+        await ChildProcess.ParentEndsAsync();
     }
 
     private async Task AppendAsync(ProcessorRuntime runtime)

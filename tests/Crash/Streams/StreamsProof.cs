@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Millrace.Crash.Raw;
 using Millrace.Log;
@@ -34,7 +33,7 @@ internal sealed class StreamsProof(CrashOptions options)
     private async Task<bool> KillOnceAsync(int cycle)
     {
         using var child = Start(cycle, isLast: false);
-        await WaitAsync(child, () => _isReady, StartMax);
+        await child.WaitAsync(() => Volatile.Read(ref _isReady), StartMax);
 
         // Some die while they read what is there, most at work.
         await Task.Delay(_random.Next(0, _random.Next(3) == 0 ? 100 : 1_500));
@@ -46,7 +45,7 @@ internal sealed class StreamsProof(CrashOptions options)
     private async Task<bool> FinishAsync()
     {
         using var child = Start(options.Cycles, isLast: true);
-        await WaitAsync(child, () => _isDone, EndMax);
+        await child.WaitAsync(() => Volatile.Read(ref _isDone), EndMax);
         var code = await child.EndAsync(StartMax);
         if (_isDone && code == 0) return true;
         Console.WriteLine($"streams: the last child ended with code {code}.{Environment.NewLine}{child.Errors}");
@@ -110,12 +109,6 @@ internal sealed class StreamsProof(CrashOptions options)
         (_isReady, _isDone) = (false, false);
         return new ChildProcess(
             typeof(StreamsProof).Assembly.Location, [StreamsChild.Name, Folder, $"{options.Seed}", $"{cycle}", $"{isLast}"], Take);
-    }
-
-    private static async Task WaitAsync(ChildProcess child, Func<bool> condition, TimeSpan within)
-    {
-        var since = Stopwatch.GetTimestamp();
-        while (!condition() && !child.HasExited && Stopwatch.GetElapsedTime(since) < within) await Task.Delay(5);
     }
 
     private void Take(string line)
