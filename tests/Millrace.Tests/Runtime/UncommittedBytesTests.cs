@@ -62,6 +62,20 @@ public sealed class UncommittedBytesTests
         Assert.Equal("c", Woken());
     }
 
+    [Theory]
+    [InlineData(1023)]
+    [InlineData((1L << 40) + 1)]
+    public void A_bound_out_of_its_limits_is_refused_by_name(long bytes)
+    {
+        var options = new ProcessorRuntimeOptions { ProcessorUncommittedBytesMax = bytes };
+
+        var failure = Assert.Throws<ArgumentException>(options.Validate);
+
+        Assert.Equal($"ProcessorUncommittedBytesMax is {bytes}; it must be from 1024 to {1L << 40}.", failure.Message);
+        new ProcessorRuntimeOptions { ProcessorUncommittedBytesMax = 1024 }.Validate();
+        new ProcessorRuntimeOptions { ProcessorUncommittedBytesMax = 1L << 40 }.Validate();
+    }
+
     [Fact]
     public async Task All_partitions_together_begin_no_more_than_may_be_under_way()
     {
