@@ -71,6 +71,14 @@ public sealed record KafkaOptions
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
+    /// How long a group that shares its partitions anew waits for a member (librdkafka's max.poll.interval.ms): partitions that it has not
+    /// handed over by then are lost to it, and a member that is gone without the broker having noticed is forgotten, which broker 4.3.1
+    /// was seen to need. From <see cref="SessionTimeout"/> to 1 h; null, the default, for 1 min, or the session's time where that is
+    /// longer. What is being worked on when a partition is revoked is to end within it, or is done again by the next owner.
+    /// </summary>
+    public TimeSpan? RebalanceTimeout { get; init; }
+
+    /// <summary>
     /// How long the broker lets a transaction be open before it ends it, which is how long readers wait behind one that a crash left: 1 s
     /// to 15 min, 10 s by default.
     /// </summary>
@@ -127,6 +135,12 @@ public sealed record KafkaOptions
     /// <summary>Where logs go; nowhere by default.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
+    /// <summary><see cref="RebalanceTimeout"/>, or what stands for it.</summary>
+    internal TimeSpan EffectiveRebalanceTimeout =>
+        RebalanceTimeout ?? (SessionTimeout > RebalanceTimeoutDefault ? SessionTimeout : RebalanceTimeoutDefault);
+
+    private static TimeSpan RebalanceTimeoutDefault { get; } = TimeSpan.FromMinutes(1);
+
     /// <summary>The settings that the engine's promises rest on.</summary>
     internal static readonly IReadOnlyList<string> Reserved =
     [
@@ -151,6 +165,7 @@ public sealed record KafkaOptions
         if (ReplicationFactor == 0) throw new ArgumentException($"{nameof(ReplicationFactor)} is 0; a topic has at least one replica.");
         Demand(nameof(SessionTimeout), SessionTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(30));
         Demand(nameof(HeartbeatInterval), HeartbeatInterval, TimeSpan.FromMilliseconds(50), SessionTimeout / 3);
+        Demand(nameof(RebalanceTimeout), EffectiveRebalanceTimeout, SessionTimeout, TimeSpan.FromHours(1));
         Demand(nameof(TransactionTimeout), TransactionTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(15));
         Demand(nameof(DeliveryTimeout), DeliveryTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         Demand(nameof(ConnectTimeout), ConnectTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));

@@ -20,6 +20,8 @@ public sealed class OptionsTests
         { "ReplicationFactor", "101", s_good with { ReplicationFactor = 101 } },
         { "SessionTimeout", "00:00:00.5", s_good with { SessionTimeout = TimeSpan.FromMilliseconds(500) } },
         { "HeartbeatInterval", "00:00:04", s_good with { HeartbeatInterval = TimeSpan.FromSeconds(4) } },
+        { "RebalanceTimeout", "00:00:09", s_good with { RebalanceTimeout = TimeSpan.FromSeconds(9) } },
+        { "RebalanceTimeout", "01:00:01", s_good with { RebalanceTimeout = TimeSpan.FromSeconds(3601) } },
         { "TransactionTimeout", "00:16:00", s_good with { TransactionTimeout = TimeSpan.FromMinutes(16) } },
         { "DeliveryTimeout", "00:00:00", s_good with { DeliveryTimeout = TimeSpan.Zero } },
         { "ConnectTimeout", "00:00:00.05", s_good with { ConnectTimeout = TimeSpan.FromMilliseconds(50) } },
@@ -53,6 +55,15 @@ public sealed class OptionsTests
 
     [Fact]
     public void The_defaults_are_possible() => s_good.Validate();
+
+    [Fact]
+    public void A_rebalance_lasts_at_least_a_session()
+    {
+        Assert.Equal(TimeSpan.FromMinutes(1), s_good.EffectiveRebalanceTimeout);
+        var longer = s_good with { SessionTimeout = TimeSpan.FromMinutes(2) };
+        longer.Validate();
+        Assert.Equal(longer.SessionTimeout, longer.EffectiveRebalanceTimeout);
+    }
 
     [Fact]
     public void Printing_shows_no_secret()

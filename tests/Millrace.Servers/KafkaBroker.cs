@@ -89,6 +89,21 @@ public sealed class KafkaBroker : IAsyncDisposable
         return [.. found.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)];
     }
 
+    /// <summary>What the broker says of a group and its members, for somebody who looks for why it stands still.</summary>
+    public async Task<string> DescribeAsync(string group)
+    {
+        var tool = Path.Combine(_scripts, "tool");
+        var said = new List<string>();
+        foreach (var what in new[] { "--state", "--members" })
+        {
+            var (_, output, error) = await ExecuteAsync(
+                tool, ["org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", Address, "--describe", "--group", group, what]);
+            said.AddRange($"{output}{error}".Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        }
+
+        return string.Join(" / ", said);
+    }
+
     /// <summary>A program that is killed disposes nothing: a shell that outlives it ends the broker and removes its data.</summary>
     private static void Watch(string directory)
     {

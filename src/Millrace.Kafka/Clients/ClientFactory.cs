@@ -93,6 +93,7 @@ internal sealed class ClientFactory
         settings["allow.auto.create.topics"] = "false";
         settings["queued.max.messages.kbytes"] = "64";
         settings["topic.metadata.propagation.max.ms"] = "5000";
+        settings["max.poll.interval.ms"] = Milliseconds(_options.EffectiveRebalanceTimeout);
         if (_options.GroupProtocol == GroupProtocol.Consumer)
         {
             settings["group.protocol"] = "consumer";

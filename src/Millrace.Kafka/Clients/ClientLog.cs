@@ -86,6 +86,10 @@ internal sealed partial class ClientLog(ILogger log)
         EventId = 617, Level = LogLevel.Error, Message = "The copy of the state of partition {Partition} of {Group} cannot be changed")]
     public partial void NotApplied(string group, int partition, Exception failure);
 
+    [LoggerMessage(EventId = 618, Level = LogLevel.Warning,
+        Message = "The member {Member} did not hand over partitions {Partitions} of {Group} within {Time}, and lost them")]
+    public partial void NotHandedOver(string member, string partitions, string group, TimeSpan time);
+
     [LoggerMessage(EventId = 614, Level = LogLevel.Warning, Message = "A standby copy of partition {Partition} of {Group} begins again")]
     public partial void StandbyFailed(string group, int partition, Exception failure);
 }

@@ -243,8 +243,8 @@ internal sealed class Membership : GroupMember
     }
 
     /// <summary>
-    /// Holds the partitions until the runtime has released each: only when this returns does the group go on. Heartbeats are sent by
-    /// another thread.
+    /// Holds the partitions until the runtime has released each, or the time for it is over: only when this returns do others get them.
+    /// Heartbeats are sent by another thread, so nothing else would ever take them from a member whose work on them does not end.
     /// </summary>
     private void Revoked(List<Confluent.Kafka.TopicPartitionOffset> partitions)
     {
@@ -263,8 +263,26 @@ internal sealed class Membership : GroupMember
         }
 
         if (!_leave.IsCancellationRequested) _events.Writer.TryWrite(new Event.Revoked(handover.Partitions));
-        handover.Wait(_leave.Token);
+        if (!handover.Wait(Engine.Options.EffectiveRebalanceTimeout, Engine.Options.Time, _leave.Token)) Lose(EndUnreleased(handover));
         lock (_gate) _handover = null;
+    }
+
+    private List<KafkaPartition> EndUnreleased(Handover handover)
+    {
+        List<KafkaPartition> ended;
+        lock (_gate)
+        {
+            ended = [.. handover.Partitions.Where(partition => partition.End())];
+            ended.ForEach(partition => _owned.Remove(partition.Partition));
+        }
+
+        if (ended.Count > 0)
+        {
+            Engine.Log.NotHandedOver(
+                MemberId, string.Join(", ", ended.Select(partition => partition.Partition)), Group, Engine.Options.EffectiveRebalanceTimeout);
+        }
+
+        return ended;
     }
 
     private void Lost(List<Confluent.Kafka.TopicPartitionOffset> partitions)
@@ -430,16 +448,22 @@ internal sealed class Membership : GroupMember
             }
         }
 
-        public void Wait(CancellationToken cancellation)
+        /// <summary>False when not all were released in time. When the member leaves its partitions are ended already.</summary>
+        public bool Wait(TimeSpan time, TimeProvider clock, CancellationToken cancellation)
         {
-            if (partitions.Count == 0) return;
+            if (partitions.Count == 0) return true;
             try
             {
-                _all.Task.Wait(cancellation);
+                _all.Task.WaitAsync(time, clock, cancellation).GetAwaiter().GetResult();
+                return true;
             }
             catch (OperationCanceledException)
             {
-                // The member leaves: its partitions are ended already.
+                return true;
+            }
+            catch (TimeoutException)
+            {
+                return false;
             }
         }
     }

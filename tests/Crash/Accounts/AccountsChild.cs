@@ -26,6 +26,9 @@ internal sealed record AccountsChildOptions
 
     public int Seed { get; init; }
 
+    /// <summary>How long the group waits for members that are gone, of which a broker that was killed may know nothing.</summary>
+    public static TimeSpan Rebalance { get; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The options of an engine that is open beside others of the same group, as all of them have it here.</summary>
     public KafkaOptions Kafka => new()
     {
@@ -33,6 +36,7 @@ internal sealed record AccountsChildOptions
         StateDirectory = Directory,
         SessionTimeout = Session,
         TransactionTimeout = Session,
+        RebalanceTimeout = Rebalance,
         HeartbeatInterval = TimeSpan.FromMilliseconds(100),
         ConnectTimeout = TimeSpan.FromSeconds(60),
         SnapshotChangesMax = 1_000,

@@ -10,6 +10,8 @@ namespace Millrace.Crash.Accounts;
 /// <summary>What the proofs of the pipeline have in common: a broker with its topics, children, and the comparison at the end.</summary>
 internal sealed class AccountsRun : IAsyncDisposable
 {
+    private const int WarningsPrinted = 10; // of each child, of a proof that failed
+
     private static readonly TimeSpan ReadMax = TimeSpan.FromSeconds(60);
 
     private readonly string _proof;
@@ -94,7 +96,8 @@ internal sealed class AccountsRun : IAsyncDisposable
             if (Stopwatch.GetElapsedTime(since) > within)
             {
                 var there = tail.Records.Sum(partition => partition.Count);
-                Findings.Complain($"Not settled within {within.TotalSeconds} s: {there} of {expected} statements are there.");
+                Findings.Complain(
+                    $"Not settled within {within.TotalSeconds} s: {there} of {expected} statements are there. {await Broker.DescribeAsync(AccountTopics.Group)}");
                 break;
             }
 
@@ -120,8 +123,11 @@ internal sealed class AccountsRun : IAsyncDisposable
         await CompareWithJavaAsync(statements);
 
         var state = new StateCheck(model, Findings);
-        var options = new KafkaOptions { BootstrapServers = Bootstrap, HeartbeatInterval = TimeSpan.FromMilliseconds(100),
-            SessionTimeout = Session };
+        var options = new KafkaOptions
+        {
+            BootstrapServers = Bootstrap, HeartbeatInterval = TimeSpan.FromMilliseconds(100), SessionTimeout = Session,
+            RebalanceTimeout = AccountsChildOptions.Rebalance,
+        };
         await state.CheckAsync("the changelog", options, cancellation);
         foreach (var place in places.Where(place => Directory.Exists(DirectoryOf(place))))
         {
@@ -142,14 +148,22 @@ internal sealed class AccountsRun : IAsyncDisposable
     /// <summary>Prints the findings and says whether all held; then nothing is left on the disk.</summary>
     public async Task<int> ReportAsync(AccountsModel model)
     {
-        Findings.Print(_proof);
         if (Findings.IsClean && model.Count > 0)
         {
+            Findings.Print(_proof);
             Directory.Delete(Folder, recursive: true);
             return 0;
         }
 
-        foreach (var member in _members) await File.WriteAllTextAsync(Path.Combine(Folder, $"{member.Name}.log"), member.Errors);
+        // Where the proof ran nothing may be left to look at but what it printed.
+        Findings.Print(_proof);
+        foreach (var member in _members)
+        {
+            await File.WriteAllTextAsync(Path.Combine(Folder, $"{member.Name}.log"), member.Errors);
+            foreach (var line in member.Errors.Split(Environment.NewLine).TakeLast(WarningsPrinted))
+                Console.WriteLine($"{_proof}: {member.Name}: {line}");
+        }
+
         Console.WriteLine($"{_proof}: the children's data is in {Folder}, the broker's in {await Broker.KeepAsync()}");
         return 1;
     }

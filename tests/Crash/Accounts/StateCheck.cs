@@ -11,7 +11,7 @@ internal sealed class StateCheck(AccountsModel model, AccountsFindings findings)
 
     private static readonly TimeSpan RestoreMax = TimeSpan.FromSeconds(60);
 
-    /// <summary>Restores and compares.</summary>
+    /// <summary>Restores and compares. Not to be assigned or restored in time is a finding, so that the broker is kept to be looked at.</summary>
     /// <param name="what">From what it is restored, for complaints.</param>
     /// <param name="options">How; with a state directory, the copies in it are begun with.</param>
     /// <param name="cancellation">Ends the check.</param>
@@ -22,16 +22,27 @@ internal sealed class StateCheck(AccountsModel model, AccountsFindings findings)
         await using var engine = await KafkaEngine.OpenAsync(options, limit.Token);
         await using var member = await engine.JoinAsync(
             new GroupSubscription { Group = AccountTopics.Group, Topics = [AccountTopics.Bookings] }, limit.Token);
+        var doing = "being assigned partitions";
         var restored = 0;
-        while (restored < AccountTopics.Partitions)
+        try
         {
-            if (await member.NextChangeAsync(limit.Token) is not AssignmentChange.Assigned assigned) continue;
-            foreach (var owned in assigned.Partitions)
+            while (restored < AccountTopics.Partitions)
             {
-                await owned.RestoreAsync(limit.Token);
-                Compare(what, owned);
-                restored++;
+                if (await member.NextChangeAsync(limit.Token) is not AssignmentChange.Assigned assigned) continue;
+                foreach (var owned in assigned.Partitions)
+                {
+                    doing = $"restoring partition {owned.Partition}";
+                    await owned.RestoreAsync(limit.Token);
+                    Compare(what, owned);
+                    restored++;
+                }
             }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            findings.Complain(
+                $"State from {what}: after {RestoreMax.TotalSeconds} s {restored} of {AccountTopics.Partitions} partitions were restored; " +
+                $"the last thing done was {doing}.");
         }
     }
 
