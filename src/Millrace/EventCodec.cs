@@ -1,6 +1,19 @@
 using System.Buffers;
+using System.Text.Json;
 
 namespace Millrace;
+
+/// <summary>Reads the JSON data of an event while the event is read.</summary>
+/// <param name="json">Stands at the first token of the data. Do not read further than its last token.</param>
+/// <param name="state">Where to put what is read.</param>
+/// <returns>
+/// True with the reader at the last token of the data; false to have the data passed over, wherever the reader stands. Text that is not
+/// JSON, for which the reader throws <see cref="JsonException"/>, is refused with the event, whether that is passed on or false returned.
+/// Other exceptions go to the caller.
+/// </returns>
+/// <typeparam name="TState">What it reads into.</typeparam>
+public delegate bool EventDataReader<TState>(ref Utf8JsonReader json, ref TState state)
+    where TState : allows ref struct;
 
 /// <summary>
 /// Reads and writes events as records by the Kafka protocol binding of CloudEvents 1.0.2, in both modes. Reading allocates nothing but for
@@ -27,11 +40,33 @@ public static class EventCodec
     /// <exception cref="MillraceException"><see cref="FailureCodes.Corrupt"/> when the record's headers are cut off.</exception>
     public static bool TryRead(in Record record, out EventView view, out string reason)
     {
+        byte none = 0;
+        return TryRead(record, ref none, null, out view, out reason);
+    }
+
+    /// <summary>
+    /// Reads the event in a record and its JSON data in one pass over the text, where <see cref="EventView.Data"/> is gone over once more
+    /// by who reads it: for hot paths. Data that is not JSON, or not there, is not read.
+    /// </summary>
+    /// <param name="record">The record; the view is valid as long as it is.</param>
+    /// <param name="state">Where the data is read into. It counts only when true is returned and <see cref="EventView.HasJsonData"/>.</param>
+    /// <param name="data">Reads the data. It may be called before it is known what the event is, or whether it is one.</param>
+    /// <param name="view">The event, when true is returned.</param>
+    /// <param name="reason">
+    /// Why it is not an event, or that data of its own, as in binary mode, is not the JSON that it is said to be; empty when true is returned.
+    /// </param>
+    /// <typeparam name="TState">What the data is read into.</typeparam>
+    /// <exception cref="ArgumentException">The data was read, but not up to its last token or beyond it.</exception>
+    /// <exception cref="MillraceException"><see cref="FailureCodes.Corrupt"/> when the record's headers are cut off.</exception>
+    public static bool TryRead<TState>(
+        in Record record, ref TState state, EventDataReader<TState>? data, out EventView view, out string reason)
+        where TState : allows ref struct
+    {
         var parts = new EventParts();
         var mode = ModeOf(record, out var failure);
         failure ??= mode == EventMode.Structured
-            ? EnvelopeReader.Read(record.Value, ref parts)
-            : HeaderReader.Read(record, ref parts);
+            ? EnvelopeReader.Read(record.Value, ref parts, ref state, data)
+            : HeaderReader.Read(record, ref parts) ?? EnvelopeReader.ReadData(parts, ref state, data);
         return Finish(mode, failure, parts, out view, out reason);
     }
 
@@ -42,7 +77,8 @@ public static class EventCodec
     public static bool TryReadJson(ReadOnlyMemory<byte> json, out EventView view, out string reason)
     {
         var parts = new EventParts();
-        return Finish(EventMode.Structured, EnvelopeReader.Read(json, ref parts), parts, out view, out reason);
+        byte none = 0;
+        return Finish(EventMode.Structured, EnvelopeReader.Read(json, ref parts, ref none, null), parts, out view, out reason);
     }
 
     /// <summary>Reads the event in a record.</summary>

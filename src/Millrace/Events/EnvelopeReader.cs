@@ -13,28 +13,46 @@ internal static class EnvelopeReader
 {
     // The envelope is a level itself.
     private static readonly JsonReaderOptions Options = new() { MaxDepth = EventCodec.DataDepthMax + 1 };
+    private static readonly JsonReaderOptions DataOptions = new() { MaxDepth = EventCodec.DataDepthMax };
 
-    /// <summary>Fills the parts; returns the reason when it is not an event, else null.</summary>
-    public static string? Read(ReadOnlyMemory<byte> json, ref EventParts parts)
+    /// <summary>Fills the parts, and the state with the data; returns the reason when it is not an event, else null.</summary>
+    public static string? Read<TState>(
+        ReadOnlyMemory<byte> json, ref EventParts parts, ref TState state, EventDataReader<TState>? read)
+        where TState : allows ref struct
     {
         // Checked once for the whole: the JSON reader itself does not look into strings.
         if (!Utf8.IsValid(json.Span)) return "the envelope is not valid UTF-8";
         try
         {
-            return ReadEnvelope(json, ref parts);
+            return ReadEnvelope(json, ref parts, ref state, read);
         }
         catch (JsonException failure)
         {
             return $"the envelope is not JSON: {failure.Message.TrimEnd('.')}";
         }
-        catch (InvalidOperationException)
+    }
+
+    /// <summary>Reads data that stands by itself, if it is JSON; returns the reason when it only says so, else null.</summary>
+    public static string? ReadData<TState>(in EventParts parts, ref TState state, EventDataReader<TState>? read)
+        where TState : allows ref struct
+    {
+        if (read is null || !parts.HasData || !MediaType.IsJson(parts.Slices[(int)EventAttribute.DataContentType].Span)) return null;
+        try
         {
-            // The only such failure of the reader on text that was checked above.
-            return "the envelope holds an escape of half a surrogate pair";
+            var reader = new Utf8JsonReader(parts.Data.Span, DataOptions);
+            reader.Read();
+            if (TryReadData(ref reader, ref state, read)) reader.Read(); // throws when anything but white space follows
+            return null;
+        }
+        catch (JsonException failure)
+        {
+            return $"the data is not JSON: {failure.Message.TrimEnd('.')}";
         }
     }
 
-    private static string? ReadEnvelope(ReadOnlyMemory<byte> json, ref EventParts parts)
+    private static string? ReadEnvelope<TState>(
+        ReadOnlyMemory<byte> json, ref EventParts parts, ref TState state, EventDataReader<TState>? read)
+        where TState : allows ref struct
     {
         var reader = new Utf8JsonReader(json.Span, Options);
         reader.Read();
@@ -45,13 +63,46 @@ internal static class EnvelopeReader
             var name = Text(json, ref reader);
             var attribute = EventAttributes.Find(name.Span);
             reader.Read();
-            var failure = parts.Mark(attribute) ?? ReadMember(json, name, ref reader, ref parts, ref data);
+            var failure = parts.Mark(attribute);
+            if (failure is null && attribute == EventAttribute.Data)
+            {
+                var (start, kind) = ((int)reader.TokenStartIndex, reader.TokenType);
+                if (read is null || !TryReadData(ref reader, ref state, read)) reader.Skip();
+                data = data with { HasJson = true, Kind = kind, Json = json[start..(int)reader.BytesConsumed] };
+                continue;
+            }
+
+            failure ??= ReadMember(json, name, ref reader, ref parts, ref data);
             if (failure is not null) return failure;
         }
 
         // Throws when anything but white space follows.
         reader.Read();
-        return parts.FindMissing() ?? SetData(data, ref parts);
+        if ((parts.FindMissing() ?? SetData(data, ref parts)) is { } fault) return fault;
+        return data.HasBase64 ? ReadData(parts, ref state, read) : null;
+    }
+
+    /// <summary>Lets the data be read; the reader stays where it is when it was not.</summary>
+    private static bool TryReadData<TState>(ref Utf8JsonReader reader, ref TState state, EventDataReader<TState> read)
+        where TState : allows ref struct
+    {
+        var ahead = reader;
+        if (!read(ref ahead, ref state)) return false;
+        var end = reader.TokenType switch
+        {
+            JsonTokenType.StartObject => JsonTokenType.EndObject,
+            JsonTokenType.StartArray => JsonTokenType.EndArray,
+            var single => single,
+        };
+        if (ahead.TokenType != end || ahead.CurrentDepth != reader.CurrentDepth)
+        {
+            throw new ArgumentException(
+                $"An event's data was read to the {ahead.TokenType} on level {ahead.CurrentDepth}, "
+                + $"not to the {end} on level {reader.CurrentDepth} at its end.");
+        }
+
+        reader = ahead;
+        return true;
     }
 
     private static string? ReadMember(
@@ -59,14 +110,6 @@ internal static class EnvelopeReader
     {
         var attribute = EventAttributes.Find(name.Span);
         var start = (int)reader.TokenStartIndex;
-        if (attribute == EventAttribute.Data)
-        {
-            data = data with { Kind = reader.TokenType };
-            reader.Skip();
-            data = data with { HasJson = true, Json = json[start..(int)reader.BytesConsumed] };
-            return null;
-        }
-
         switch (reader.TokenType)
         {
             case JsonTokenType.Null:
@@ -127,7 +170,15 @@ internal static class EnvelopeReader
     {
         if (!reader.ValueIsEscaped) return json.Slice((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
         var text = new byte[reader.ValueSpan.Length];
-        return text.AsMemory(0, reader.CopyString(text));
+        try
+        {
+            return text.AsMemory(0, reader.CopyString(text));
+        }
+        catch (InvalidOperationException)
+        {
+            // The only such failure of the reader on text that is valid UTF-8.
+            throw new JsonException("it holds an escape of half a surrogate pair");
+        }
     }
 
     /// <summary>The members that carry the data, as they stood.</summary>

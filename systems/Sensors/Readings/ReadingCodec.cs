@@ -33,7 +33,8 @@ internal sealed class ReadingCodec(string type, bool keepsEnvelope = false) : Re
     {
         value = null!;
         timestamp = record.Timestamp;
-        if (!EventCodec.TryRead(record, out var view, out reason))
+        var fields = new ReadingFields(_words);
+        if (!EventCodec.TryRead(record, ref fields, ReadingFields.Reader, out var view, out reason))
         {
             reason = $"the record is not an event: {reason}";
             return false;
@@ -52,10 +53,9 @@ internal sealed class ReadingCodec(string type, bool keepsEnvelope = false) : Re
             return false;
         }
 
-        var fields = default(ReadingFields);
-        if (fields.Read(view.Data.Span, _words) is { } fault)
+        if (fields.Fault is not null)
         {
-            reason = fault;
+            reason = fields.Fault;
             return false;
         }
 
@@ -161,9 +161,13 @@ internal sealed class ReadingCodec(string type, bool keepsEnvelope = false) : Re
     }
 }
 
-/// <summary>The data of a reading while it is read.</summary>
-internal ref struct ReadingFields
+/// <summary>The data of a reading while it is read. Fields that are not known are passed over.</summary>
+/// <param name="words">Names that come again.</param>
+internal struct ReadingFields(Words words)
 {
+    /// <summary>Reads into one.</summary>
+    public static readonly EventDataReader<ReadingFields> Reader = (ref json, ref fields) => fields.Read(ref json);
+
     private string? _sensorType;
     private string? _unit;
     private string? _zone;
@@ -176,26 +180,8 @@ internal ref struct ReadingFields
 
     public string? DeviceId { get; private set; }
 
-    /// <summary>Reads the JSON; why it is no reading, or null. Fields that are not known are passed over.</summary>
-    public string? Read(ReadOnlySpan<byte> json, Words words)
-    {
-        var reader = new Utf8JsonReader(json);
-        var field = "data";
-        try
-        {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return "the event's data is no JSON object";
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                if (!ReadField(ref reader, words, ref field)) reader.Skip();
-            }
-
-            return null;
-        }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException)
-        {
-            return $"{field} does not fit: {failure.Message}";
-        }
-    }
+    /// <summary>Why it is no reading; null when it is one.</summary>
+    public string? Fault { get; private set; }
 
     public readonly SensorReading ToReading(string id, long time, bool isClock, byte[]? envelope) => new()
     {
@@ -213,12 +199,37 @@ internal ref struct ReadingFields
         Envelope = envelope,
     };
 
-    /// <summary>Reads the value of a known field; false, at the name still, for an unknown one.</summary>
-    private bool ReadField(ref Utf8JsonReader reader, Words words, ref string field)
+    private bool Read(ref Utf8JsonReader reader)
     {
-        if (reader.ValueTextEquals("deviceId"u8)) DeviceId = Text(ref reader, words, ref field, "deviceId");
-        else if (reader.ValueTextEquals("sensorType"u8)) _sensorType = Text(ref reader, words, ref field, "sensorType");
-        else if (reader.ValueTextEquals("unit"u8)) _unit = Text(ref reader, words, ref field, "unit");
+        var field = "data";
+        try
+        {
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                Fault = "the event's data is no JSON object";
+                return false;
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (!ReadField(ref reader, ref field)) reader.Skip();
+            }
+
+            return true;
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException)
+        {
+            Fault = $"{field} does not fit: {failure.Message}";
+            return false;
+        }
+    }
+
+    /// <summary>Reads the value of a known field; false, at the name still, for an unknown one.</summary>
+    private bool ReadField(ref Utf8JsonReader reader, ref string field)
+    {
+        if (reader.ValueTextEquals("deviceId"u8)) DeviceId = Text(ref reader, ref field, "deviceId");
+        else if (reader.ValueTextEquals("sensorType"u8)) _sensorType = Text(ref reader, ref field, "sensorType");
+        else if (reader.ValueTextEquals("unit"u8)) _unit = Text(ref reader, ref field, "unit");
         else if (reader.ValueTextEquals("value"u8))
         {
             _hasValue = Number(ref reader, ref field, "value") is { } number;
@@ -226,12 +237,12 @@ internal ref struct ReadingFields
         }
         else if (reader.ValueTextEquals("batteryLevel"u8)) _battery = Number(ref reader, ref field, "batteryLevel");
         else if (reader.ValueTextEquals("signalStrength"u8)) _signal = Number(ref reader, ref field, "signalStrength");
-        else if (reader.ValueTextEquals("location"u8)) ReadLocation(ref reader, words, ref field);
+        else if (reader.ValueTextEquals("location"u8)) ReadLocation(ref reader, ref field);
         else return false;
         return true;
     }
 
-    private void ReadLocation(ref Utf8JsonReader reader, Words words, ref string field)
+    private void ReadLocation(ref Utf8JsonReader reader, ref string field)
     {
         field = "location";
         reader.Read();
@@ -241,12 +252,12 @@ internal ref struct ReadingFields
         {
             if (reader.ValueTextEquals("lat"u8)) _latitude = Number(ref reader, ref field, "location.lat");
             else if (reader.ValueTextEquals("lon"u8)) _longitude = Number(ref reader, ref field, "location.lon");
-            else if (reader.ValueTextEquals("zone"u8)) _zone = Text(ref reader, words, ref field, "location.zone");
+            else if (reader.ValueTextEquals("zone"u8)) _zone = Text(ref reader, ref field, "location.zone");
             else reader.Skip();
         }
     }
 
-    private static string? Text(ref Utf8JsonReader reader, Words words, ref string field, string name)
+    private readonly string? Text(ref Utf8JsonReader reader, ref string field, string name)
     {
         field = name;
         reader.Read();

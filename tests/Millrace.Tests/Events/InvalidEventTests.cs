@@ -41,7 +41,7 @@ public sealed class InvalidEventTests
     [InlineData("""{"id":"a\u0007b"}""", "attribute 'id' has the value 'a\ufffdb', which holds a control character")]
     [InlineData("""{"id":"a\u0085"}""", "attribute 'id' has the value 'a\ufffd', which holds a control character")]
     [InlineData("""{"id":"a\uffff"}""", "attribute 'id' has the value 'a\uffff', which holds a control character or another one")]
-    [InlineData("""{"id":"\ud83d"}""", "the envelope holds an escape of half a surrogate pair")]
+    [InlineData("""{"id":"\ud83d"}""", "the envelope is not JSON: it holds an escape of half a surrogate pair")]
     [InlineData("""{"data_base64":"%"}""", "attribute 'data_base64' has the value '%', which is not Base64", true)]
     [InlineData("""{"data_base64":7}""", "attribute 'data_base64' has the value '7', which is not a string")]
     [InlineData("""{"data":1,"data_base64":"AA=="}""", "attribute 'data' occurs twice, as 'data' and as 'data_base64'", true)]
