@@ -11,6 +11,13 @@ public sealed class Commit : IDisposable
     private readonly List<TopicPosition> _positions = [];
     private readonly List<StateChange> _changes = [];
     private readonly List<ExpectedVersion> _expectations = [];
+    private readonly IReadOnlyList<BatchSize> _sizes;
+
+    /// <summary>Begins an empty commit.</summary>
+    public Commit() => _sizes = [];
+
+    /// <summary>Begins a commit whose batches are likely to become as large as these.</summary>
+    internal Commit(IReadOnlyList<BatchSize> sizes) => _sizes = sizes;
 
     /// <summary>The batches, one per partition written to, in the order in which partitions were first written.</summary>
     public IReadOnlyList<CommitBatch> Batches => _batches;
@@ -40,7 +47,7 @@ public sealed class Commit : IDisposable
             if (batch.Target == target) return batch.Records;
         }
 
-        var added = new CommitBatch(target, new RecordBatchBuilder());
+        var added = new CommitBatch(target, new RecordBatchBuilder(SizeOf(target)));
         _batches.Add(added);
         return added.Records;
     }
@@ -90,11 +97,24 @@ public sealed class Commit : IDisposable
         _batches.RemoveAll(batch => batch.Records.Count == 0);
     }
 
+    /// <summary>How large the batches have become.</summary>
+    internal BatchSize[] Sizes() => [.. _batches.Select(batch => new BatchSize(batch.Target, batch.Records.SizeBytes))];
+
     /// <summary>Gives the batch buffers back.</summary>
     public void Dispose()
     {
         foreach (var batch in _batches) batch.Records.Dispose();
         _batches.Clear();
+    }
+
+    private int SizeOf(TopicPartition target)
+    {
+        for (var i = 0; i < _sizes.Count; i++)
+        {
+            if (_sizes[i].Target == target) return _sizes[i].Bytes;
+        }
+
+        return RecordBatchBuilder.SizeHintDefault;
     }
 }
 
@@ -102,6 +122,9 @@ public sealed class Commit : IDisposable
 /// <param name="Target">The partition.</param>
 /// <param name="Records">The records.</param>
 public sealed record CommitBatch(TopicPartition Target, RecordBatchBuilder Records);
+
+/// <summary>How large a batch has become.</summary>
+internal readonly record struct BatchSize(TopicPartition Target, int Bytes);
 
 /// <summary>A position: the offset of the next record to read of a topic, at the owner's partition number.</summary>
 /// <param name="Topic">The topic.</param>

@@ -107,6 +107,8 @@ public readonly record struct RecordBatchHeader
 /// </summary>
 public sealed class RecordBatchBuilder : IDisposable
 {
+    internal const int SizeHintDefault = 4096;
+
     private byte[] _buffer;
     private int _length = RecordBatchHeader.Size;
     private long _baseTimestamp;
@@ -115,7 +117,7 @@ public sealed class RecordBatchBuilder : IDisposable
 
     /// <summary>Starts an empty batch.</summary>
     /// <param name="sizeHint">How many bytes to begin with; the buffer grows as needed.</param>
-    public RecordBatchBuilder(int sizeHint = 4096) => _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, 256));
+    public RecordBatchBuilder(int sizeHint = SizeHintDefault) => _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, 256));
 
     /// <summary>How many records were added.</summary>
     public int Count { get; private set; }

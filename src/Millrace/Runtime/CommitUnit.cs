@@ -4,7 +4,7 @@ namespace Millrace;
 /// What the calls since the last commit did, gathered to be committed together. Filled by the partition's loop; once launched it is the
 /// engine's until it is done.
 /// </summary>
-internal sealed class CommitUnit(long sequence) : IDisposable
+internal sealed class CommitUnit(long sequence, IReadOnlyList<BatchSize> sizes) : IDisposable
 {
     // What a change costs beside its bytes: two array headers and the entries that hold them. It bounds memory, so about right is enough.
     private const int ChangeOverheadBytes = 96;
@@ -17,7 +17,7 @@ internal sealed class CommitUnit(long sequence) : IDisposable
     /// <summary>Greater by one than that of the unit before, within a run.</summary>
     public long Sequence { get; } = sequence;
 
-    public Commit Commit { get; } = new();
+    public Commit Commit { get; } = new(sizes);
 
     /// <summary>
     /// The keys changed, in the order in which they first were. The state of a key at the end of the unit is what is committed.

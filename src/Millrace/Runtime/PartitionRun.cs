@@ -22,7 +22,7 @@ internal sealed class PartitionRun : IAsyncDisposable
     private readonly CancellationToken _abandon; // cancelled when what is not committed shall be thrown away
     private readonly CancellationTokenSource _end;
     private IPartitionProcessor? _instance;
-    private CommitUnit _unit = new(0);
+    private CommitUnit _unit = new(0, []);
     private bool _isReadNext; // timers filled a commit by themselves: records have their turn before the next ones
 
     public PartitionRun(
@@ -182,9 +182,10 @@ internal sealed class PartitionRun : IAsyncDisposable
     {
         _instance!.BeforeCommit();
         _unit.Seal(_intake.Positions());
+        var sizes = _unit.Commit.Sizes(); // the next one's batches begin as large: they grow to about that, again and again
         _commits.Launch(_unit, _abandon);
         _loop.Launched(_commits.Count);
-        _unit = new CommitUnit(_unit.Sequence + 1);
+        _unit = new CommitUnit(_unit.Sequence + 1, sizes);
         _scope.Enter(_unit);
     }
 
