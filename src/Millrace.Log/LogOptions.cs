@@ -25,8 +25,8 @@ public sealed record LogOptions
     public int SegmentBytesMax { get; init; } = 256 << 20;
 
     /// <summary>
-    /// How long the journal may grow, in bytes, before a checkpoint is made; it bounds recovery time. 4 KiB to <see cref="BytesMax"/>, 64
-    /// MiB by default.
+    /// How long the journal may grow, in bytes, before a checkpoint is made; it bounds recovery time, and a file of it is kept to be used
+    /// again, of at most four times this. 4 KiB to <see cref="BytesMax"/>, 64 MiB by default.
     /// </summary>
     public int JournalBytesMax { get; init; } = 64 << 20;
 

@@ -123,9 +123,6 @@ public sealed class Commit : IDisposable
 /// <param name="Records">The records.</param>
 public sealed record CommitBatch(TopicPartition Target, RecordBatchBuilder Records);
 
-/// <summary>How large a batch has become.</summary>
-internal readonly record struct BatchSize(TopicPartition Target, int Bytes);
-
 /// <summary>A position: the offset of the next record to read of a topic, at the owner's partition number.</summary>
 /// <param name="Topic">The topic.</param>
 /// <param name="NextOffset">The offset.</param>

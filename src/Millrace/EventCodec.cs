@@ -49,11 +49,14 @@ public static class EventCodec
     /// by who reads it: for hot paths. Data that is not JSON, or not there, is not read.
     /// </summary>
     /// <param name="record">The record; the view is valid as long as it is.</param>
-    /// <param name="state">Where the data is read into. It counts only when true is returned and <see cref="EventView.HasJsonData"/>.</param>
+    /// <param name="state">
+    /// Where the data is read into. It counts only when true is returned and <see cref="EventView.HasJsonData"/>.
+    /// </param>
     /// <param name="data">Reads the data. It may be called before it is known what the event is, or whether it is one.</param>
     /// <param name="view">The event, when true is returned.</param>
     /// <param name="reason">
-    /// Why it is not an event, or that data of its own, as in binary mode, is not the JSON that it is said to be; empty when true is returned.
+    /// Why it is not an event, or that data of its own, as in binary mode, is not the JSON that it is said to be; empty when true is
+    /// returned.
     /// </param>
     /// <typeparam name="TState">What the data is read into.</typeparam>
     /// <exception cref="ArgumentException">The data was read, but not up to its last token or beyond it.</exception>

@@ -119,7 +119,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
         lock (_gate)
         {
             Work();
-            _names.Remove(path);
+            if (_names.Remove(path, out var gone) && BytesFree >= 0) BytesFree += Math.Max(gone.Reserved, gone.Length);
         }
     }
 

@@ -278,8 +278,8 @@ internal sealed class Membership : GroupMember
 
         if (ended.Count > 0)
         {
-            Engine.Log.NotHandedOver(
-                MemberId, string.Join(", ", ended.Select(partition => partition.Partition)), Group, Engine.Options.EffectiveRebalanceTimeout);
+            var numbers = string.Join(", ", ended.Select(partition => partition.Partition));
+            Engine.Log.NotHandedOver(MemberId, numbers, Group, Engine.Options.EffectiveRebalanceTimeout);
         }
 
         return ended;

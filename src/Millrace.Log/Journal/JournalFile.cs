@@ -6,6 +6,7 @@ namespace Millrace.Log.Journal;
 internal sealed class JournalFile : IDisposable
 {
     private const int ReserveBytes = 4 << 20;
+    private const string Extension = ".journal";
 
     private readonly IStorageFile _file;
     private readonly ulong _salt;
@@ -14,22 +15,38 @@ internal sealed class JournalFile : IDisposable
     private long _syncedThrough;
 
     private JournalFile(IStorageFile file, ulong salt, long firstSequence) =>
-        (_file, _salt, _syncedThrough, SizeBytes) = (file, salt, firstSequence - 1, FrameFormat.FileHeaderSize);
+        (_file, _salt, _syncedThrough, _reserved, SizeBytes) = (file, salt, firstSequence - 1, file.Length, FrameFormat.FileHeaderSize);
 
     public long SizeBytes { get; private set; }
 
-    public static string NameOf(long firstSequence) => firstSequence.ToString("D20", CultureInfo.InvariantCulture) + ".journal";
+    public static string NameOf(long firstSequence) => firstSequence.ToString("D20", CultureInfo.InvariantCulture) + Extension;
 
-    /// <summary>Creates the file, syncs it, syncs its name: only then may a frame refer to being in it.</summary>
+    /// <summary>The first frame that a file of that name is for.</summary>
+    public static bool TryReadName(string name, out long firstSequence)
+    {
+        var digits = name.AsSpan(0, Math.Max(name.Length - Extension.Length, 0));
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out firstSequence);
+    }
+
+    /// <summary>Where a file waits that is to be used again.</summary>
+    public static string SpareIn(string directory) => Path.Combine(directory, "spare");
+
+    /// <summary>
+    /// Creates the file, syncs it, syncs its name: only then may a frame refer to being in it. A spare one is used again under the new
+    /// name and salt, where its old frames mean nothing: its place on the disk and in the system's cache is taken already.
+    /// </summary>
     public static JournalFile Create(IStorage storage, string directory, long firstSequence, ulong salt)
     {
-        var file = storage.Open(Path.Combine(directory, NameOf(firstSequence)), create: true);
+        var (path, spare) = (Path.Combine(directory, NameOf(firstSequence)), SpareIn(directory));
+        var isUsedAgain = storage.FileExists(spare);
+        var file = storage.Open(isUsedAgain ? spare : path, create: !isUsedAgain);
         try
         {
             Span<byte> header = stackalloc byte[FrameFormat.FileHeaderSize];
             FrameFormat.WriteFileHeader(header, salt, firstSequence);
             file.Write(0, header);
             file.Sync();
+            if (isUsedAgain) storage.Rename(spare, path);
             storage.SyncDirectory(directory);
             return new JournalFile(file, salt, firstSequence);
         }
@@ -38,6 +55,18 @@ internal sealed class JournalFile : IDisposable
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Keeps a file of which nothing is needed any more for <see cref="Create"/>. Should a power loss bring its old name back, a start does
+    /// not look into it: the checkpoint says that all of it is older.
+    /// </summary>
+    public static void Retire(IStorage storage, string directory, string name, long bytesMax)
+    {
+        var spare = SpareIn(directory);
+        storage.Rename(Path.Combine(directory, name), spare);
+        using var file = storage.Open(spare, create: false);
+        if (file.Length > bytesMax) file.SetLength(bytesMax);
     }
 
     /// <summary>Makes sure that so many more bytes cannot meet a full disk.</summary>
@@ -66,7 +95,7 @@ internal sealed class JournalFile : IDisposable
 
     public void Sync() => _file.Sync();
 
-    /// <summary>Gives back what was reserved beyond the end.</summary>
+    /// <summary>Gives back what the file has beyond the end.</summary>
     public void Trim() => _file.SetLength(SizeBytes);
 
     public void Dispose() => _file.Dispose();

@@ -9,13 +9,16 @@ namespace Millrace.Log.Journal;
 internal readonly record struct Frame(long Sequence, byte[] Payload, string Origin);
 
 /// <summary>
-/// Reads the journal files in order and tells a torn tail from corruption: a bad frame is a torn tail only in the last file and only if no
-/// valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are not synced one by one,
-/// so a power loss may keep a later one and tear an earlier one.) A torn tail is cut off; anything else stops the start with file and
-/// offset.
+/// Reads the journal files in order and tells where one ends from corruption. Behind the last frame of a file there may be what the file
+/// held when it was in use before. A file that another follows ends with the frame before the other's first. In the last one a bad frame is
+/// the end only if no valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are
+/// not synced one by one, so a power loss may keep a later one and tear an earlier one.) There the file is cut off; anything else stops
+/// the start with file and offset.
 /// </summary>
 internal sealed class JournalReader(IStorage storage, string directory)
 {
+    private const int LookBytes = 1 << 20; // at a time, behind a bad frame
+
     /// <summary>The sequence that the next frame must have; after enumeration, the next to be written.</summary>
     public long NextSequence { get; private set; }
 
@@ -26,11 +29,21 @@ internal sealed class JournalReader(IStorage storage, string directory)
         var names = storage.ListFiles(directory).Where(name => name.EndsWith(".journal", StringComparison.Ordinal)).ToList();
         for (var i = 0; i < names.Count; i++)
         {
-            foreach (var frame in ReadFile(Path.Combine(directory, names[i]), isLast: i == names.Count - 1)) yield return frame;
+            long? end = i + 1 < names.Count ? FirstOf(names[i + 1]) : null;
+            if (end <= NextSequence) continue; // a checkpoint has all of it
+            foreach (var frame in ReadFile(Path.Combine(directory, names[i]), end)) yield return frame;
         }
     }
 
-    private IEnumerable<Frame> ReadFile(string path, bool isLast)
+    private long FirstOf(string name) => JournalFile.TryReadName(name, out var first)
+        ? first
+        : throw new MillraceException(
+            FailureCodes.Corrupt,
+            $"{Path.Combine(directory, name)} is named like a journal file, but not by its first frame. Remove what is not the engine's.");
+
+    /// <param name="path">The file.</param>
+    /// <param name="end">The first frame of the next file; null for the last one.</param>
+    private IEnumerable<Frame> ReadFile(string path, long? end)
     {
         using var file = storage.Open(path, create: false);
         file.DropCache();
@@ -40,7 +53,7 @@ internal sealed class JournalReader(IStorage storage, string directory)
         if (!FrameFormat.TryReadFileHeader(header.AsSpan(0, headerLength), path, out var salt, out var sequence))
         {
             // The file is synced before its name is, and a frame comes only after both: a bad header with nothing behind it was never used.
-            if (isLast && length <= FrameFormat.FileHeaderSize) yield break;
+            if (end is null && length <= FrameFormat.FileHeaderSize) yield break;
             throw new MillraceException(
                 FailureCodes.Corrupt, $"{path}: the file header at offset 0 is damaged. Restore the folder from a copy.");
         }
@@ -52,11 +65,11 @@ internal sealed class JournalReader(IStorage storage, string directory)
         }
 
         long position = FrameFormat.FileHeaderSize;
-        while (position < length)
+        while (position < length && sequence != end)
         {
             if (!TryReadFrame(file, position, length, salt, sequence, out var payload))
             {
-                CutTail(file, path, new Tail(position, length, salt, sequence), isLast);
+                CutTail(file, path, new Tail(position, length, salt, sequence), isLast: end is null);
                 yield break;
             }
 
@@ -109,27 +122,27 @@ internal sealed class JournalReader(IStorage storage, string directory)
     /// </summary>
     private static long? FindProof(IStorageFile file, Tail tail)
     {
-        var bytes = new byte[Math.Min(tail.End - tail.Position, FrameFormat.PayloadBytesMax)];
-        var count = file.Read(tail.Position, bytes);
-        Span<byte> needle = stackalloc byte[8];
+        var needle = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(needle, tail.Salt);
-        var start = 0;
-        while (bytes.AsSpan(start, count - start).IndexOf(needle) is var found and >= 0)
+        var bytes = new byte[Math.Min(tail.End - tail.Position, LookBytes)];
+        for (var from = tail.Position; from < tail.End; from += LookBytes - needle.Length + 1)
         {
-            var at = start + found - FrameFormat.SaltOffset;
-            if (at > 0 && at + FrameFormat.FrameHeaderSize <= count && IsProof(bytes.AsSpan(at, count - at), tail))
-                return tail.Position + at;
-            start += found + 1;
+            var count = file.Read(from, bytes);
+            for (var start = 0; bytes.AsSpan(start, count - start).IndexOf(needle) is var found and >= 0; start += found + 1)
+            {
+                var at = from + start + found - FrameFormat.SaltOffset;
+                if (at > tail.Position && IsProof(file, at, tail)) return at;
+            }
         }
 
         return null;
     }
 
-    private static bool IsProof(ReadOnlySpan<byte> frame, Tail tail)
+    private static bool IsProof(IStorageFile file, long position, Tail tail)
     {
-        var length = FrameFormat.PayloadLength(frame, tail.Salt, FrameFormat.ClaimedSequence(frame), frame.Length);
-        return length >= 0 && FrameFormat.SyncedThrough(frame) >= tail.Sequence
-            && FrameFormat.IsIntact(frame[..(FrameFormat.FrameHeaderSize + length)]);
+        Span<byte> header = stackalloc byte[FrameFormat.FrameHeaderSize];
+        if (file.Read(position, header) < header.Length || FrameFormat.SyncedThrough(header) < tail.Sequence) return false;
+        return TryReadFrame(file, position, tail.End, tail.Salt, FrameFormat.ClaimedSequence(header), out _);
     }
 
     /// <summary>What stands behind the last good frame.</summary>

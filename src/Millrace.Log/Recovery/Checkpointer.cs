@@ -10,6 +10,9 @@ namespace Millrace.Log.Recovery;
 /// </summary>
 internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog catalog)
 {
+    /// <summary>How much longer than its limit a journal file may be to be used again as a whole.</summary>
+    private const int SpareLengthsMax = 4;
+
     private Task? _running;
     private Capture? _captured;
 
@@ -46,6 +49,7 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
         catch (DiskFullException)
         {
             // The journal keeps everything; what was captured counts as changed again, for the next attempt.
+            options.Storage.DeleteFile(JournalFile.SpareIn(folder.Journal));
             foreach (var restore in _captured!.Restores) restore();
         }
         finally
@@ -133,11 +137,15 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
     /// <summary>The checkpoint stands: older journal files and state files that it does not name are of no use any more.</summary>
     private void Drop(Capture captured)
     {
+        string? last = null; // of the older ones: it is used again
         foreach (var name in options.Storage.ListFiles(folder.Journal))
         {
-            if (string.CompareOrdinal(name, JournalFile.NameOf(captured.Sequence)) < 0)
-                options.Storage.DeleteFile(Path.Combine(folder.Journal, name));
+            if (!JournalFile.TryReadName(name, out var first) || first >= captured.Sequence) continue;
+            if (last is not null) options.Storage.DeleteFile(Path.Combine(folder.Journal, last));
+            last = name;
         }
+
+        if (last is not null) JournalFile.Retire(options.Storage, folder.Journal, last, (long)SpareLengthsMax * options.JournalBytesMax);
 
         foreach (var name in options.Storage.ListFiles(folder.State))
         {

@@ -23,6 +23,7 @@ internal sealed class Recoverer(Folder folder, LogOptions options)
             var storage = options.Storage;
             foreach (var directory in new[] { folder.Journal, folder.Logs, folder.State }) storage.CreateDirectory(directory);
             storage.SyncDirectory(folder.Root);
+            storage.DeleteFile(JournalFile.SpareIn(folder.Journal));
             var hasCheckpoint = storage.FileExists(folder.Checkpoint);
             if (!hasCheckpoint) FindDeletions(fromSequence: 1);
             var sequence = hasCheckpoint ? ReadCheckpoint() : 1;

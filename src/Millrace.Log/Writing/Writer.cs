@@ -182,6 +182,12 @@ internal sealed class Writer : IDisposable
         {
             work.Fail(refusal);
         }
+        catch (DiskFullException) when (!_checkpointer.IsRunning && DropSpare())
+        {
+            _frame.Cut(length);
+            _isOpenedNoted = isOpenedNoted;
+            return TryStage(work);
+        }
         catch (DiskFullException full)
         {
             work.Fail(new MillraceException(
@@ -208,6 +214,8 @@ internal sealed class Writer : IDisposable
     /// <summary>Rolls the journal and lets a checkpoint of everything before it be made beside the writing.</summary>
     private void BeginCheckpoint()
     {
+        // Relaxed commits may not be synced yet: a file that another follows must be whole.
+        _journal!.Sync();
         JournalFile next;
         try
         {
@@ -219,9 +227,6 @@ internal sealed class Writer : IDisposable
             return;
         }
 
-        // Relaxed commits may not be synced yet: a file that another follows must be whole.
-        _journal!.Trim();
-        _journal.Sync();
         _journal.Dispose();
         _journal = next;
         _isOpenedNoted = false;
@@ -247,7 +252,19 @@ internal sealed class Writer : IDisposable
             await _checkpointer.ObserveAsync(isFinal: true);
         }
 
+        DropSpare();
         FailQueued(new MillraceException(FailureCodes.Stopped, "The engine has stopped."));
+    }
+
+    /// <summary>
+    /// Gives a disk that is full, or a folder that nobody has open, the room of the spare journal file; false when there is none.
+    /// </summary>
+    private bool DropSpare()
+    {
+        var spare = JournalFile.SpareIn(_folder.Journal);
+        if (!Options.Storage.FileExists(spare)) return false;
+        Options.Storage.DeleteFile(spare);
+        return true;
     }
 
     /// <summary>Removes the files of deleted topics, which no checkpoint uses any more.</summary>

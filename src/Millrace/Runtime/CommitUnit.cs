@@ -1,5 +1,8 @@
 namespace Millrace;
 
+/// <summary>How large a batch has become.</summary>
+internal readonly record struct BatchSize(TopicPartition Target, int Bytes);
+
 /// <summary>
 /// What the calls since the last commit did, gathered to be committed together. Filled by the partition's loop; once launched it is the
 /// engine's until it is done.
