@@ -21,7 +21,10 @@ internal sealed class LogBench(BenchOptions options, string folder)
     /// <summary>So many readings of a thousand are beyond a limit for a moment.</summary>
     private const int SpikesPerThousand = 1;
 
-    private static readonly TimeSpan SampleEvery = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(0.05);
+
+    /// <summary>Memory is looked at each so many times.</summary>
+    private const int LooksPerSample = 10;
 
     /// <summary>About when the first commit was made.</summary>
     private double First { get; set; }
@@ -80,15 +83,16 @@ internal sealed class LogBench(BenchOptions options, string folder)
     {
         var (half, rss, heap) = (0.0, new List<long>(), new List<long>());
         First = 0;
-        using var beats = new PeriodicTimer(SampleEvery);
-        while (await beats.WaitForNextTickAsync())
+        using var beats = new PeriodicTimer(LookEvery);
+        for (var look = 0; await beats.WaitForNextTickAsync(); look++)
         {
+            if (await CountAsync(engine, ReadingTopics.Validated) + await CountAsync(engine, ReadingTopics.Rejected) >= options.Readings) break;
+            if (look % LooksPerSample != 0) continue;
             var done = options.Readings - runtime.Statuses.Sum(status => status.Partitions.Sum(partition => partition.Lag));
             if (First == 0 && done > 0) First = clock.Elapsed.TotalSeconds;
             if (half == 0 && done >= options.Readings / 2) half = clock.Elapsed.TotalSeconds;
             rss.Add(Usage.RssBytes() >> 20);
             heap.Add(GC.GetGCMemoryInfo(GCKind.FullBlocking).HeapSizeBytes >> 20);
-            if (await CountAsync(engine, ReadingTopics.Validated) + await CountAsync(engine, ReadingTopics.Rejected) >= options.Readings) break;
         }
 
         return (half, rss, heap);

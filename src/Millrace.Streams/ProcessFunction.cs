@@ -68,7 +68,10 @@ public abstract class ProcessContext<TKey, TOut>
     /// <summary>The watermark; when it jumped over several timers, it is beyond them while they fire, one after the other.</summary>
     public abstract long Watermark { get; }
 
-    /// <summary>The processing time in milliseconds since 1970-01-01T00:00:00Z.</summary>
+    /// <summary>
+    /// The processing time in milliseconds since 1970-01-01T00:00:00Z: when the records that are in hand were taken, or the timer fired. It
+    /// is the same for all records that were read together, at most some tens of milliseconds.
+    /// </summary>
     public abstract long Now { get; }
 
     /// <summary>Says something.</summary>

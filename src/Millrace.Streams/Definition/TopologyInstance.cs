@@ -8,8 +8,13 @@ namespace Millrace.Streams.Definition;
 /// <summary>What an instance of a topology runs in: what it reads and writes, and its clock.</summary>
 internal abstract class InstanceHost
 {
-    /// <summary>The processing time in milliseconds.</summary>
+    /// <summary>The processing time in milliseconds, as of the last <see cref="Tick"/>.</summary>
     public abstract long Now { get; }
+
+    /// <summary>Looks at the clock: operators ask for the time several times a record, which is taken once for all that are in hand.</summary>
+    public virtual void Tick()
+    {
+    }
 
     /// <summary>The clock that time-outs and pauses go by.</summary>
     public virtual TimeProvider Time => TimeProvider.System;

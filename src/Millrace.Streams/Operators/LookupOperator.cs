@@ -130,6 +130,7 @@ internal sealed class LookupOperator<T, TOut>(
         {
             found = await answer;
             _underWay--;
+            instance.Host.Tick();
         }
         catch (MillraceException failure) when (failure.Code == FailureCodes.LookupFailed && IsDeadLetter(item, guard))
         {

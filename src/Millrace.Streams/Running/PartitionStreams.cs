@@ -33,6 +33,7 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
 
     public ValueTask ProcessAsync(FetchedRecords records, CancellationToken cancellation)
     {
+        _instance.Host.Tick();
         _guard.Begin(records);
         _instance.Sources[records.Source.Topic].Feed(records, _guard);
         return AfterCallAsync(cancellation);
@@ -41,11 +42,16 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
     public ValueTask OnTimerAsync(DueTimer timer, CancellationToken cancellation)
     {
         _armedFor = long.MaxValue;
+        _instance.Host.Tick();
         _instance.AdvanceClock(_instance.Host.Now);
         return AfterCallAsync(cancellation);
     }
 
-    public void BeforeCommit() => _instance.Save(new ScopeState(_scope));
+    public void BeforeCommit()
+    {
+        _instance.Host.Tick();
+        _instance.Save(new ScopeState(_scope));
+    }
 
     public void Dispose()
     {

@@ -8,9 +8,13 @@ namespace Millrace.Streams.Running;
 /// <summary>A stage's instance on one partition: its topics, and the runtime's clock.</summary>
 internal sealed class ScopeHost(StageRun run, ProcessorScope scope) : InstanceHost
 {
-    public override long Now => scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
+    private long _now = scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public override long Now => _now;
 
     public override TimeProvider Time => scope.Time;
+
+    public override void Tick() => _now = scope.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     public override Func<long>? StateBytesMax => run.State.BytesMax is null ? null : () => run.State.Share;
 
