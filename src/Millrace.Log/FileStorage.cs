@@ -21,7 +21,17 @@ public sealed class FileStorage : IStorage
     public IStorageFile Open(string path, bool create) => new DiskFile(path, create);
 
     /// <inheritdoc/>
-    public void Rename(string from, string to) => File.Move(from, to, overwrite: true);
+    public void Rename(string from, string to)
+    {
+        try
+        {
+            File.Move(from, to, overwrite: true);
+        }
+        catch (IOException failure) when (SystemCalls.IsDiskFull(failure))
+        {
+            throw new DiskFullException($"No room to rename {from} to {to}.", failure);
+        }
+    }
 
     /// <inheritdoc/>
     public void DeleteFile(string path)

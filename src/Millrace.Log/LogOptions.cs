@@ -30,6 +30,13 @@ public sealed record LogOptions
     /// </summary>
     public int JournalBytesMax { get; init; } = 64 << 20;
 
+    /// <summary>
+    /// Whether a journal file that a checkpoint has made needless is used again for the next one, as PostgreSQL's wal_recycle; true by
+    /// default. Switch it off on file systems that write what is overwritten to another place (Btrfs, ZFS): there it gains nothing, and a
+    /// full disk would stop the engine instead of refusing commits.
+    /// </summary>
+    public bool RecyclesJournal { get; init; } = true;
+
     /// <summary>The largest commit in bytes, records and state together; 1 KiB to 256 MiB, 32 MiB by default.</summary>
     public int CommitBytesMax { get; init; } = 32 << 20;
 

@@ -35,11 +35,26 @@ internal sealed class SimulatedDisk(int seed) : IStorage
     /// <summary>Called with the path before a directory is synced, outside the disk's lock: a test may hold the caller there.</summary>
     public Action<string> BeforeDirectorySync { get; set; } = _ => { };
 
+    /// <summary>Which operations meet a full disk, whatever room there is: called with what is done ("create", "write", "sync", "rename",
+    /// "sync directory") and the path.</summary>
+    public Func<string, string, bool> IsFullAt { get; set; } = (_, _) => false;
+
     public int Syncs { get; private set; }
 
     public void PowerOff()
     {
         lock (_gate) _isOff = true;
+    }
+
+    /// <summary>The process is killed, and the machine goes on: nothing is lost. Its files stay dead.</summary>
+    public void Kill()
+    {
+        lock (_gate)
+        {
+            _locks.Clear();
+            _boots++;
+            (_isOff, OperationsLeft) = (false, -1);
+        }
     }
 
     /// <summary>What is there after the power came back. The old process's files stay dead.</summary>
@@ -98,6 +113,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
         lock (_gate)
         {
             Work();
+            if (create) DemandRoom("create", path);
             if (create) _names[path] = new SimulatedFile();
             else if (!_names.ContainsKey(path)) throw new FileNotFoundException($"No file {path}.");
             return new Handle(this, path, _names[path], _boots);
@@ -109,6 +125,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
         lock (_gate)
         {
             Work();
+            DemandRoom("rename", to);
             _names[to] = _names[from];
             _names.Remove(from);
         }
@@ -139,6 +156,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
         lock (_gate)
         {
             Work();
+            DemandRoom("sync directory", path);
             if (FailsSync(path)) throw new IOException($"fsync of {path} failed: Input/output error (error 5).");
             if (LiesAboutSyncs) return;
             foreach (var gone in _durableNames.Keys.Where(p => Path.GetDirectoryName(p) == path && !_names.ContainsKey(p)).ToList()) _durableNames.Remove(gone);
@@ -164,6 +182,11 @@ internal sealed class SimulatedDisk(int seed) : IStorage
     {
         if (OperationsLeft > 0 && --OperationsLeft == 0) _isOff = true;
         if (_isOff) throw new IOException("The power is off.");
+    }
+
+    private void DemandRoom(string operation, string path)
+    {
+        if (IsFullAt(operation, path)) throw new DiskFullException($"No room: {operation} of {path}.");
     }
 
     private void TakeRoom(long bytes)
@@ -205,6 +228,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
             lock (disk._gate)
             {
                 Work();
+                disk.DemandRoom("write", path);
                 disk.TakeRoom(position + bytes.Length - Math.Max(file.Reserved, file.Length));
                 file.Write(position, bytes);
             }
@@ -236,6 +260,7 @@ internal sealed class SimulatedDisk(int seed) : IStorage
             {
                 Work();
                 disk.Syncs++;
+                disk.DemandRoom("sync", path);
                 if (disk.FailsSync(path)) throw new IOException($"fdatasync of {path} failed: Input/output error (error 5).");
                 if (!disk.LiesAboutSyncs) file.Sync();
             }

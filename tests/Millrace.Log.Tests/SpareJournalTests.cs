@@ -57,6 +57,15 @@ public sealed class SpareJournalTests
     }
 
     [Fact]
+    public async Task None_is_kept_where_that_is_switched_off()
+    {
+        await using var engine = await OpenAsync(recycles: false);
+        await AppendUntilAsync(engine, () => _begun.Count == 4);
+        Assert.All(_begun, length => Assert.Equal(40, length));
+        Assert.False(_disk.FileExists(Spare));
+    }
+
+    [Fact]
     public async Task A_full_disk_takes_the_spare_file_s_room_before_it_refuses_a_commit()
     {
         await using var engine = await OpenAsync(journalBytesMax: 200_000);
@@ -121,9 +130,12 @@ public sealed class SpareJournalTests
         return file.Length;
     }
 
-    private async Task<LogEngine> OpenAsync(int journalBytesMax = 4096)
+    private async Task<LogEngine> OpenAsync(int journalBytesMax = 4096, bool recycles = true)
     {
-        var options = new LogOptions { Storage = _disk, JournalBytesMax = journalBytesMax, SegmentBytesMax = 50_000 };
+        var options = new LogOptions
+        {
+            Storage = _disk, JournalBytesMax = journalBytesMax, SegmentBytesMax = 50_000, RecyclesJournal = recycles,
+        };
         var engine = await LogEngine.OpenAsync("/disk/log", options, Cancellation);
         await engine.EnsureTopicAsync(new TopicSpecification { Name = "t", Partitions = 1 }, Cancellation);
         return engine;

@@ -53,7 +53,15 @@ internal sealed class DiskFile : IStorageFile
 
     public void SetLength(long length)
     {
-        RandomAccess.SetLength(_handle, length);
+        try
+        {
+            RandomAccess.SetLength(_handle, length);
+        }
+        catch (IOException failure) when (SystemCalls.IsDiskFull(failure))
+        {
+            throw new DiskFullException($"No room to set the length of {_path} to {length}.", failure);
+        }
+
         _reserved = 0;
     }
 

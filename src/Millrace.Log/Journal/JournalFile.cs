@@ -21,11 +21,13 @@ internal sealed class JournalFile : IDisposable
 
     public static string NameOf(long firstSequence) => firstSequence.ToString("D20", CultureInfo.InvariantCulture) + Extension;
 
+    public static bool IsNamedLikeOne(string name) => name.EndsWith(Extension, StringComparison.Ordinal);
+
     /// <summary>The first frame that a file of that name is for.</summary>
     public static bool TryReadName(string name, out long firstSequence)
     {
         var digits = name.AsSpan(0, Math.Max(name.Length - Extension.Length, 0));
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out firstSequence);
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out firstSequence) && name == NameOf(firstSequence);
     }
 
     /// <summary>Where a file waits that is to be used again.</summary>
@@ -39,22 +41,44 @@ internal sealed class JournalFile : IDisposable
     {
         var (path, spare) = (Path.Combine(directory, NameOf(firstSequence)), SpareIn(directory));
         var isUsedAgain = storage.FileExists(spare);
-        var file = storage.Open(isUsedAgain ? spare : path, create: !isUsedAgain);
+        IStorageFile? file = null;
         try
         {
-            Span<byte> header = stackalloc byte[FrameFormat.FileHeaderSize];
-            FrameFormat.WriteFileHeader(header, salt, firstSequence);
-            file.Write(0, header);
-            file.Sync();
-            if (isUsedAgain) storage.Rename(spare, path);
+            if (isUsedAgain)
+            {
+                using (var again = storage.Open(spare, create: false)) Begin(again, salt, firstSequence);
+                storage.Rename(spare, path);
+                file = storage.Open(path, create: false);
+            }
+            else
+            {
+                file = storage.Open(path, create: true);
+                Begin(file, salt, firstSequence);
+            }
+
             storage.SyncDirectory(directory);
             return new JournalFile(file, salt, firstSequence);
         }
-        catch
+        catch (DiskFullException)
         {
-            file.Dispose();
+            // Nothing is in it, and the file before it goes on.
+            file?.Dispose();
+            storage.DeleteFile(path);
             throw;
         }
+        catch
+        {
+            file?.Dispose();
+            throw;
+        }
+    }
+
+    private static void Begin(IStorageFile file, ulong salt, long firstSequence)
+    {
+        Span<byte> header = stackalloc byte[FrameFormat.FileHeaderSize];
+        FrameFormat.WriteFileHeader(header, salt, firstSequence);
+        file.Write(0, header);
+        file.Sync();
     }
 
     /// <summary>

@@ -10,14 +10,17 @@ internal readonly record struct Frame(long Sequence, byte[] Payload, string Orig
 
 /// <summary>
 /// Reads the journal files in order and tells where one ends from corruption. Behind the last frame of a file there may be what the file
-/// held when it was in use before. A file that another follows ends with the frame before the other's first. In the last one a bad frame is
-/// the end only if no valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are
+/// held when it was in use before, and a file may have been begun and given up, for want of room: then the one before it goes on beyond
+/// its name. A file is whole up to the name of the next one, which is made after that was synced. Where no later file has frames a bad one
+/// is the end only if no valid frame follows that was written after the bad one was known to be on the disk. (Frames of relaxed topics are
 /// not synced one by one, so a power loss may keep a later one and tear an earlier one.) There the file is cut off; anything else stops
 /// the start with file and offset.
 /// </summary>
 internal sealed class JournalReader(IStorage storage, string directory)
 {
     private const int LookBytes = 1 << 20; // at a time, behind a bad frame
+
+    private long _seen; // the last frame that was found, whether it was asked for or not
 
     /// <summary>The sequence that the next frame must have; after enumeration, the next to be written.</summary>
     public long NextSequence { get; private set; }
@@ -26,38 +29,39 @@ internal sealed class JournalReader(IStorage storage, string directory)
     public IEnumerable<Frame> Read(long fromSequence)
     {
         NextSequence = fromSequence;
-        var names = storage.ListFiles(directory).Where(name => name.EndsWith(".journal", StringComparison.Ordinal)).ToList();
-        for (var i = 0; i < names.Count; i++)
+        var files = storage.ListFiles(directory).Where(JournalFile.IsNamedLikeOne).Select(Named).ToList();
+        for (var i = 0; i < files.Count; i++)
         {
-            long? end = i + 1 < names.Count ? FirstOf(names[i + 1]) : null;
-            if (end <= NextSequence) continue; // a checkpoint has all of it
-            foreach (var frame in ReadFile(Path.Combine(directory, names[i]), end)) yield return frame;
+            if (i + 1 < files.Count && files[i + 1].First <= fromSequence) continue; // a checkpoint has all of it
+            foreach (var frame in ReadFile(files[i], files[(i + 1)..])) yield return frame;
         }
     }
 
-    private long FirstOf(string name) => JournalFile.TryReadName(name, out var first)
-        ? first
-        : throw new MillraceException(
-            FailureCodes.Corrupt,
-            $"{Path.Combine(directory, name)} is named like a journal file, but not by its first frame. Remove what is not the engine's.");
-
-    /// <param name="path">The file.</param>
-    /// <param name="end">The first frame of the next file; null for the last one.</param>
-    private IEnumerable<Frame> ReadFile(string path, long? end)
+    private NamedFile Named(string name)
     {
+        var path = Path.Combine(directory, name);
+        return JournalFile.TryReadName(name, out var first)
+            ? new NamedFile(path, first)
+            : throw new MillraceException(
+                FailureCodes.Corrupt, $"{path} is named like a journal file, but not by its first frame. Remove what is not the engine's.");
+    }
+
+    private IEnumerable<Frame> ReadFile(NamedFile named, List<NamedFile> later)
+    {
+        var path = named.Path;
         using var file = storage.Open(path, create: false);
         file.DropCache();
         var length = file.Length;
-        var header = new byte[FrameFormat.FileHeaderSize];
-        var headerLength = file.Read(0, header);
-        if (!FrameFormat.TryReadFileHeader(header.AsSpan(0, headerLength), path, out var salt, out var sequence))
+        if (!TryReadHeader(file, path, out var salt, out var sequence))
         {
             // The file is synced before its name is, and a frame comes only after both: a bad header with nothing behind it was never used.
-            if (end is null && length <= FrameFormat.FileHeaderSize) yield break;
+            if (length <= FrameFormat.FileHeaderSize) yield break;
             throw new MillraceException(
                 FailureCodes.Corrupt, $"{path}: the file header at offset 0 is damaged. Restore the folder from a copy.");
         }
 
+        if (sequence != named.First)
+            throw new MillraceException(FailureCodes.Corrupt, $"{path} begins with frame {sequence}, which is not what its name says.");
         if (sequence > NextSequence)
         {
             throw new MillraceException(FailureCodes.Corrupt,
@@ -65,15 +69,17 @@ internal sealed class JournalReader(IStorage storage, string directory)
         }
 
         long position = FrameFormat.FileHeaderSize;
-        while (position < length && sequence != end)
+        while (position < length)
         {
             if (!TryReadFrame(file, position, length, salt, sequence, out var payload))
             {
-                CutTail(file, path, new Tail(position, length, salt, sequence), isLast: end is null);
+                if (sequence == named.First && sequence <= _seen) yield break; // it was begun and given up
+                End(file, path, new Tail(position, length, salt, sequence), later);
                 yield break;
             }
 
             position += FrameFormat.FrameHeaderSize + payload.Length;
+            _seen = sequence;
             if (sequence == NextSequence)
             {
                 NextSequence++;
@@ -82,6 +88,12 @@ internal sealed class JournalReader(IStorage storage, string directory)
 
             sequence++;
         }
+    }
+
+    private static bool TryReadHeader(IStorageFile file, string path, out ulong salt, out long first)
+    {
+        Span<byte> header = stackalloc byte[FrameFormat.FileHeaderSize];
+        return FrameFormat.TryReadFileHeader(header[..file.Read(0, header)], path, out salt, out first);
     }
 
     private static bool TryReadFrame(IStorageFile file, long position, long end, ulong salt, long sequence, out byte[] payload)
@@ -97,15 +109,18 @@ internal sealed class JournalReader(IStorage storage, string directory)
         return true;
     }
 
-    private static void CutTail(IStorageFile file, string path, Tail tail, bool isLast)
+    /// <summary>A frame is bad: whether the file ends there, and what may have to be cut off it.</summary>
+    private void End(IStorageFile file, string path, Tail tail, List<NamedFile> later)
     {
-        if (!isLast)
+        var next = later.Find(HasFrames);
+        if ((later.Count > 0 && later[0].First > tail.Sequence) || (next.Path is not null && next.First != tail.Sequence))
         {
             throw new MillraceException(FailureCodes.Corrupt,
                 $"{path}: the frame at offset {tail.Position} is damaged and a later journal file follows. Restore the folder from a " +
                 "copy.");
         }
 
+        if (next.Path is not null) return;
         if (FindProof(file, tail) is { } proof)
         {
             throw new MillraceException(FailureCodes.Corrupt,
@@ -115,6 +130,13 @@ internal sealed class JournalReader(IStorage storage, string directory)
 
         file.SetLength(tail.Position);
         file.Sync();
+    }
+
+    private bool HasFrames(NamedFile named)
+    {
+        using var file = storage.Open(named.Path, create: false);
+        return TryReadHeader(file, named.Path, out var salt, out var first)
+            && TryReadFrame(file, FrameFormat.FileHeaderSize, file.Length, salt, first, out _);
     }
 
     /// <summary>
@@ -144,6 +166,9 @@ internal sealed class JournalReader(IStorage storage, string directory)
         if (file.Read(position, header) < header.Length || FrameFormat.SyncedThrough(header) < tail.Sequence) return false;
         return TryReadFrame(file, position, tail.End, tail.Salt, FrameFormat.ClaimedSequence(header), out _);
     }
+
+    /// <summary>A file, and the first frame that its name says.</summary>
+    private readonly record struct NamedFile(string Path, long First);
 
     /// <summary>What stands behind the last good frame.</summary>
     private readonly record struct Tail(long Position, long End, ulong Salt, long Sequence);

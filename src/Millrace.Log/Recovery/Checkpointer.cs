@@ -145,7 +145,10 @@ internal sealed class Checkpointer(Folder folder, LogOptions options, Catalog ca
             last = name;
         }
 
-        if (last is not null) JournalFile.Retire(options.Storage, folder.Journal, last, (long)SpareLengthsMax * options.JournalBytesMax);
+        if (last is not null && options.RecyclesJournal)
+            JournalFile.Retire(options.Storage, folder.Journal, last, (long)SpareLengthsMax * options.JournalBytesMax);
+        else if (last is not null)
+            options.Storage.DeleteFile(Path.Combine(folder.Journal, last));
 
         foreach (var name in options.Storage.ListFiles(folder.State))
         {

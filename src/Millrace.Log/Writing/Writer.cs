@@ -182,14 +182,15 @@ internal sealed class Writer : IDisposable
         {
             work.Fail(refusal);
         }
-        catch (DiskFullException) when (!_checkpointer.IsRunning && DropSpare())
-        {
-            _frame.Cut(length);
-            _isOpenedNoted = isOpenedNoted;
-            return TryStage(work);
-        }
         catch (DiskFullException full)
         {
+            if (!_checkpointer.IsRunning && DropSpare())
+            {
+                _frame.Cut(length);
+                _isOpenedNoted = isOpenedNoted;
+                return TryStage(work);
+            }
+
             work.Fail(new MillraceException(
                 FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
                     "by themselves.", full));
