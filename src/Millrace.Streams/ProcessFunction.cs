@@ -70,7 +70,7 @@ public abstract class ProcessContext<TKey, TOut>
 
     /// <summary>
     /// The processing time in milliseconds since 1970-01-01T00:00:00Z: when the records that are in hand were taken, or the timer fired. It
-    /// is the same for all records that were read together, at most some tens of milliseconds.
+    /// is the same for all records that were read together, for as long as the work on them takes.
     /// </summary>
     public abstract long Now { get; }
 

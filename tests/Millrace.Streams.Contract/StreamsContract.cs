@@ -200,6 +200,36 @@ public abstract class StreamsContract
     }
 
     [Fact]
+    public async Task A_source_is_not_idle_because_the_work_on_its_records_takes_long()
+    {
+        await using var rig = await OpenAsync(1, "slow", "fast", "out");
+        var topology = rig.Topology();
+        topology.From(rig.Name("slow"), new SourceOptions<Reading> { IdleAfter = TimeSpan.FromSeconds(2) })
+            .Select(reading =>
+            {
+                rig.Time.Advance(TimeSpan.FromSeconds(1));
+                return reading;
+            })
+            .Union(topology.From<Reading>(rig.Name("fast")))
+            .KeyBy(reading => reading.Key)
+            .Window(Tumbling.Of(2.Seconds()))
+            .Sum(reading => reading.Value).Select(Text).To(rig.Name("out"), ByText);
+        await rig.AppendAsync("fast", 0, ("a", 10, 50_000));
+        await rig.AppendAsync("slow", 0, ("a", 1, 1_000), ("a", 1, 1_000), ("a", 1, 1_000), ("a", 1, 1_000), ("a", 1, 1_000));
+        using var running = new RunningTopology(topology);
+        await using var runtime = await rig.StartAsync(running);
+        await runtime.WaitUntilIdleAsync(rig.Cancellation);
+
+        await rig.AppendAsync("slow", 0, ("a", 3, 1_500));
+        await runtime.WaitUntilIdleAsync(rig.Cancellation);
+        Assert.Empty(await rig.ValuesAsync("out"));
+        await rig.AppendAsync("slow", 0, ("a", 0, 60_000));
+        await runtime.WaitUntilIdleAsync(rig.Cancellation);
+
+        Assert.Equal(["a 8 [0, 2000)"], await rig.ValuesAsync("out"));
+    }
+
+    [Fact]
     public async Task What_cannot_be_read_or_worked_on_is_a_dead_letter_and_nothing_of_it_is_left()
     {
         await using var rig = await OpenAsync(1, "in", "out");

@@ -11,7 +11,7 @@ internal abstract class InstanceHost
     /// <summary>The processing time in milliseconds, as of the last <see cref="Tick"/>.</summary>
     public abstract long Now { get; }
 
-    /// <summary>Looks at the clock: operators ask for the time several times a record, which is taken once for all that are in hand.</summary>
+    /// <summary>Looks at the clock. Operators ask for the time several times a record: it is taken once for all in hand.</summary>
     public virtual void Tick()
     {
     }

@@ -122,6 +122,7 @@ internal sealed class ProcessOperator<TKey, TIn, TOut> : Sink<TIn>, IStatefulOpe
     {
         while (timers.TryTake(now, out var timer))
         {
+            if (kind == TimerKind.ProcessingTime) _sinks.Instance.Host.Tick(); // one that is set for now is not due now again
             _hand.Key = timer.Key;
             _context.Time = timer.Time;
             _function.OnTimer(new StreamTimer(kind, timer.Name, timer.Time), _context);

@@ -24,6 +24,11 @@ internal abstract class SourceOperator : IStatefulOperator, IClockedOperator
 
     public abstract void SetIdle(int channel);
 
+    /// <summary>Channels with records that were worked on from one time to another were not silent meanwhile.</summary>
+    public virtual void Heard(long begun, long ended)
+    {
+    }
+
     /// <summary>Channels that were silent for too long are idle.</summary>
     public abstract void AdvanceClock(long now);
 
@@ -149,6 +154,14 @@ internal sealed class SourceOperator<T> : SourceOperator
     }
 
     public override void SetIdle(int channel) => _channels.SetIdle(channel);
+
+    public override void Heard(long begun, long ended)
+    {
+        for (var channel = 0; channel < _heard.Length; channel++)
+        {
+            if (_heard[channel] == begun) _heard[channel] = ended;
+        }
+    }
 
     public override void AdvanceClock(long now)
     {

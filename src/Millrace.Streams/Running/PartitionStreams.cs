@@ -1,4 +1,5 @@
 using Millrace.Streams.Definition;
+using Millrace.Streams.Operators;
 
 namespace Millrace.Streams.Running;
 
@@ -16,6 +17,8 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
     private readonly DeadLetterGuard _guard;
     private readonly StageCounts _counted;
     private long _armedFor = long.MaxValue;
+    private SourceOperator? _fed; // whose records are in hand, since when
+    private long _begun;
 
     public PartitionStreams(StageRun run, ProcessorScope scope)
     {
@@ -35,7 +38,9 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
     {
         _instance.Host.Tick();
         _guard.Begin(records);
-        _instance.Sources[records.Source.Topic].Feed(records, _guard);
+        _fed = _instance.Sources[records.Source.Topic];
+        _begun = _instance.Host.Now;
+        _fed.Feed(records, _guard);
         return AfterCallAsync(cancellation);
     }
 
@@ -79,6 +84,13 @@ internal sealed class PartitionStreams : IPartitionProcessor, IDisposable
 
     private void AfterCall()
     {
+        if (_fed is not null)
+        {
+            _instance.Host.Tick();
+            _fed.Heard(_begun, _instance.Host.Now);
+            _fed = null;
+        }
+
         Align();
         Arm();
         _counted.Count();
