@@ -71,10 +71,10 @@ public sealed record KafkaOptions
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// How long a group that shares its partitions anew waits for a member (librdkafka's max.poll.interval.ms): partitions that it has not
-    /// handed over by then are lost to it, and a member that is gone without the broker having noticed is forgotten, which broker 4.3.1
-    /// was seen to need. From <see cref="SessionTimeout"/> to 1 h; null, the default, for 1 min, or the session's time where that is
-    /// longer. What is being worked on when a partition is revoked is to end within it, or is done again by the next owner.
+    /// How long a group that shares its partitions anew waits for a member (Kafka's max.poll.interval.ms): partitions that it has not
+    /// handed over within nine tenths of it are lost to it, and a member that is gone without the broker having noticed is forgotten, which
+    /// broker 4.3.1 was seen to need. From <see cref="SessionTimeout"/> to 1 h; null, the default, for 1 min, or the session's time where
+    /// that is longer. What is being worked on when a partition is revoked is to end within it, or is done again by the next owner.
     /// </summary>
     public TimeSpan? RebalanceTimeout { get; init; }
 
@@ -147,7 +147,8 @@ public sealed record KafkaOptions
         "bootstrap.servers", "metadata.broker.list", "group.id", "group.instance.id", "group.protocol", "transactional.id",
         "enable.idempotence", "isolation.level", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset",
         "enable.partition.eof", "partition.assignment.strategy", "acks", "request.required.acks", "session.timeout.ms",
-        "heartbeat.interval.ms", "transaction.timeout.ms", "message.max.bytes", "partitioner", "allow.auto.create.topics",
+        "heartbeat.interval.ms", "max.poll.interval.ms", "transaction.timeout.ms", "message.max.bytes", "partitioner",
+        "allow.auto.create.topics",
     ];
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names the option and its value when a limit is broken.</summary>

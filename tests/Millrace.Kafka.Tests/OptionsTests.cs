@@ -34,6 +34,7 @@ public sealed class OptionsTests
         { "enable.idempotence", "ClientSettings", With("enable.idempotence") },
         { "transactional.id", "ClientSettings", With("transactional.id") },
         { "isolation.level", "ClientSettings", With("isolation.level") },
+        { "max.poll.interval.ms", "ClientSettings", With("max.poll.interval.ms") },
         { "AuthoritiesFile", "/nowhere.pem", Secure(new KafkaSecurity { UsesTls = true, AuthoritiesFile = "/nowhere.pem" }) },
         { "UsesTls", "/nowhere.pem", Secure(new KafkaSecurity { AuthoritiesFile = "/nowhere.pem" }) },
         { "CertificateFile", "KeyFile", Secure(new KafkaSecurity { UsesTls = true, KeyFile = "/nowhere.pem" }) },

@@ -3,10 +3,12 @@ namespace Millrace.Kafka.Tests;
 /// <summary>Who a group waits for when it shares its partitions anew, and for how long.</summary>
 public sealed class RebalanceTests : EngineRig
 {
-    [Fact]
-    public async Task Who_does_not_hand_over_in_time_loses_it_to_the_next_one()
+    [Theory]
+    [InlineData(GroupProtocol.Classic)]
+    [InlineData(GroupProtocol.Consumer)]
+    public async Task Who_does_not_hand_over_in_time_loses_it_to_the_next_one(GroupProtocol protocol)
     {
-        static KafkaOptions Short(KafkaOptions options) => options with { RebalanceTimeout = options.SessionTimeout };
+        KafkaOptions Short(KafkaOptions options) => options with { RebalanceTimeout = options.SessionTimeout, GroupProtocol = protocol };
         var (slow, other) = (await OpenAsync(Short), await OpenAsync(Short));
         var topic = await CreateTopicAsync(slow, partitions: 2);
         var subscription = new GroupSubscription { Group = $"group-{Unique}", Topics = [topic] };

@@ -17,6 +17,9 @@ internal sealed class Membership : GroupMember
 {
     private static readonly TimeSpan PollTime = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How much of the rebalance's time a member takes to hand over: the group is not to lose patience with it first.</summary>
+    private const double HandoverShare = 0.9;
+
     private readonly Lock _gate = new(); // guards _owned, _handover and _consumer's being closed
     private readonly Dictionary<int, KafkaPartition> _owned = [];
     private readonly Channel<Event> _events = Channel.CreateUnbounded<Event>(); // bounded by what it carries: the group's partitions
@@ -104,7 +107,7 @@ internal sealed class Membership : GroupMember
             throw new ArgumentException($"Partition {partition.Partition} of group '{partition.Group}' belongs to another member.");
         if (released.End())
         {
-            lock (_gate) _owned.Remove(released.Partition);
+            lock (_gate) Forget(released);
             _handover?.Done(released);
         }
 
@@ -263,26 +266,33 @@ internal sealed class Membership : GroupMember
         }
 
         if (!_leave.IsCancellationRequested) _events.Writer.TryWrite(new Event.Revoked(handover.Partitions));
-        if (!handover.Wait(Engine.Options.EffectiveRebalanceTimeout, Engine.Options.Time, _leave.Token)) Lose(EndUnreleased(handover));
+        var time = Engine.Options.EffectiveRebalanceTimeout * HandoverShare;
+        if (!handover.Wait(time, Engine.Options.Time, _leave.Token)) Lose(EndUnreleased(handover, time));
         lock (_gate) _handover = null;
     }
 
-    private List<KafkaPartition> EndUnreleased(Handover handover)
+    private List<KafkaPartition> EndUnreleased(Handover handover, TimeSpan time)
     {
         List<KafkaPartition> ended;
         lock (_gate)
         {
             ended = [.. handover.Partitions.Where(partition => partition.End())];
-            ended.ForEach(partition => _owned.Remove(partition.Partition));
+            ended.ForEach(Forget);
         }
 
         if (ended.Count > 0)
         {
             var numbers = string.Join(", ", ended.Select(partition => partition.Partition));
-            Engine.Log.NotHandedOver(MemberId, numbers, Group, Engine.Options.EffectiveRebalanceTimeout);
+            Engine.Log.NotHandedOver(MemberId, numbers, Group, time);
         }
 
         return ended;
+    }
+
+    /// <summary>Its number may be this member's again already, as another's.</summary>
+    private void Forget(KafkaPartition partition)
+    {
+        if (_owned.GetValueOrDefault(partition.Partition) == partition) _owned.Remove(partition.Partition);
     }
 
     private void Lost(List<Confluent.Kafka.TopicPartitionOffset> partitions)
