@@ -41,7 +41,8 @@ internal static class EnvelopeReader
         {
             var reader = new Utf8JsonReader(parts.Data.Span, DataOptions);
             reader.Read();
-            if (TryReadData(ref reader, ref state, read)) reader.Read(); // throws when anything but white space follows
+            if (!TryReadData(ref reader, ref state, read)) reader.Skip();
+            reader.Read(); // throws when anything but white space follows
             return null;
         }
         catch (JsonException failure)

@@ -124,11 +124,14 @@ public sealed class EventDataTests
     [InlineData("hello")]
     public void A_binary_event_whose_data_only_says_that_it_is_JSON_is_refused(string data)
     {
-        var tokens = new List<string>();
         var record = Records.Of(
             Encoding.UTF8.GetBytes(data), new("ce_specversion", "1.0"), new("ce_id", "1"), new("ce_source", "/s"), new("ce_type", "t"));
-        Assert.False(EventCodec.TryRead(record, ref tokens, ReadToEnd, out _, out var reason));
-        Assert.StartsWith("the data is not JSON: ", reason, StringComparison.Ordinal);
+        foreach (var reader in new EventDataReader<List<string>>[] { ReadToEnd, RefuseAtOnce })
+        {
+            var tokens = new List<string>();
+            Assert.False(EventCodec.TryRead(record, ref tokens, reader, out _, out var reason));
+            Assert.StartsWith("the data is not JSON: ", reason, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -157,6 +160,8 @@ public sealed class EventDataTests
 
         return false;
     }
+
+    private static bool RefuseAtOnce(ref Utf8JsonReader json, ref List<string> tokens) => false;
 
     private static bool Refuse(ref Utf8JsonReader json, ref List<string> tokens)
     {
