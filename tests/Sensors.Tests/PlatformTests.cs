@@ -39,6 +39,7 @@ public abstract class PlatformTests(Ground ground) : OnGround(ground)
         {
             var answer = await platform.PutAsync("/api/devices/sensor-001", """{"name":"Boiler","high":21}""", PlainJson.Api.DeviceAnswer);
             Assert.Equal(("Boiler", "UNKNOWN"), (answer.Name, answer.Status));
+            await platform.SettleAsync(); // it is durable when it is answered, and counts when the streams have read it
             await platform.SendAsync(Reading(22, Now));
             Assert.Equal("WARNING", platform.View.FindDevice("sensor-001")!.Status);
         }
