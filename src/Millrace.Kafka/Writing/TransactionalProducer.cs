@@ -20,7 +20,6 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
     private const int FencedMax = 5;
 
     private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(5), FlushTime = TimeSpan.FromMilliseconds(500);
-    private static readonly Error Undelivered = new(ErrorCode.Local_TimedOut, "the brokers did not take all records in time");
 
     private IProducer<byte[]?, byte[]?>? _producer;
     private readonly Queue<long> _fenced = []; // when, by the clock's timestamps
@@ -69,8 +68,6 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
                 if (TrySend(pending) is { } refused) return Abort(refused, refused.Error);
             }
 
-            if (group.Any(pending => pending.Owner is not null) && !TryDeliver())
-                return Abort(new TransactionOutcome.Aborted(Undelivered), Undelivered);
             foreach (var member in group.Where(pending => pending.Owner is not null).GroupBy(pending => pending.Owner!.Member))
             {
                 if (TrySendPositions(member.Key, [.. member]) is { } refused) return Abort(refused, refused.Error);
@@ -117,21 +114,6 @@ internal sealed class TransactionalProducer(WriterContext context, string transa
         {
             return new TransactionOutcome.Refused(pending, failure.Error);
         }
-    }
-
-    /// <summary>
-    /// Waits until the brokers have all records, before the positions are sent. When a coordinator takes positions of a member the
-    /// partitions are its own; so the changes of their state stand in the changelog before the claim of any next owner, who reads up to it.
-    /// </summary>
-    private bool TryDeliver()
-    {
-        var started = context.Options.Time.GetTimestamp();
-        while (_producer!.Flush(Patience < CallTime ? Patience : CallTime) > 0)
-        {
-            if (Elapsed(started) >= Patience) return false;
-        }
-
-        return true;
     }
 
     /// <summary>
