@@ -96,13 +96,14 @@ internal sealed class SpreadProof(CrashOptions options)
         {
             await stop.CancelAsync();
             await running;
-            if (await HasHangingAsync(broker)) return null;
+            if (await HasHangingAsync(broker, cancellation)) return null;
             Console.WriteLine($"{Proof}: the processes' data is in {_data}, the broker's in {await broker.KeepAsync()}");
             throw;
         }
 
         await stop.CancelAsync();
         await running;
+        if (await HasHangingAsync(broker, cancellation)) return null;
         var findings = new List<ShopFindings>();
         foreach (var address in processes.AddressesOf("orders"))
         {
@@ -116,14 +117,23 @@ internal sealed class SpreadProof(CrashOptions options)
         return await ReportAsync(broker, proxy, load, findings, topics);
     }
 
-    /// <summary>Whether something keeps readers of committed records waiting for ever.</summary>
-    private static async Task<bool> HasHangingAsync(KafkaBroker broker)
+    /// <summary>
+    /// Whether something keeps readers of committed records waiting for ever: what is only just being ended is over when it is looked for
+    /// once more.
+    /// </summary>
+    private static async Task<bool> HasHangingAsync(KafkaBroker broker, CancellationToken cancellation)
     {
-        var hanging = await broker.FindHangingAsync();
+        var before = await broker.FindHangingAsync();
+        if (before.Count == 0) return false;
+        await Task.Delay(3 * Session, cancellation);
+        var hanging = (await broker.FindHangingAsync()).Where(line => before.Any(one => Which(one) == Which(line))).ToList();
         foreach (var line in hanging)
             Console.WriteLine($"{Proof}: a transaction that the broker's coordinator ended, and left open in its partition: {line}");
         if (hanging.Count > 0) Console.WriteLine($"{Proof}: begun anew with another broker");
         return hanging.Count > 0;
+
+        // All but when it last did something, and for how long it has been open.
+        static string Which(string line) => string.Join(' ', line.Split('\t', StringSplitOptions.TrimEntries).Take(6));
     }
 
     private async Task DisturbAsync(
