@@ -117,18 +117,5 @@ public sealed class DiskFaultTests
     private static async Task<long> AppendAsync(LogEngine engine, int size) =>
         await engine.AppendAsync(Target, batch => batch.Add(0, "k"u8, new byte[size]), null, Cancellation);
 
-    private static int Count(LogEngine engine)
-    {
-        var count = 0;
-        using var reader = engine.OpenReader(Target, 0);
-        while (reader.TryRead(100_000) is { } records)
-        {
-            using (records)
-            {
-                foreach (var _ in records) count++;
-            }
-        }
-
-        return count;
-    }
+    private static int Count(LogEngine engine) => Counting.RecordsOf(engine, Target);
 }

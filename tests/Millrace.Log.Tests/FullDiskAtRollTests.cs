@@ -50,16 +50,7 @@ public sealed class FullDiskAtRollTests
         }
 
         _disk.IsFullAt = (_, _) => false;
-        await using (var again = await OpenAsync())
-        {
-            Assert.Equal(_appended, Count(again));
-            for (var i = 0; i < 30; i++) await AppendAsync(again);
-            _disk.PowerOff();
-        }
-
-        _disk.PowerOn();
-        await using var last = await OpenAsync();
-        Assert.Equal(_appended, Count(last));
+        await AssertThereAndGoesOnAsync(_disk.PowerOn);
     }
 
     [Theory]
@@ -78,16 +69,7 @@ public sealed class FullDiskAtRollTests
         _disk.IsFullAt = (_, _) => false;
         foreach (var given in new[] { first + 20, first + 21, first + 40 }) GiveUp(current, given, content);
 
-        await using (var again = await OpenAsync())
-        {
-            Assert.Equal(_appended, Count(again));
-            for (var i = 0; i < 30; i++) await AppendAsync(again);
-            _disk.PowerOff();
-        }
-
-        _disk.Kill();
-        await using var last = await OpenAsync();
-        Assert.Equal(_appended, Count(last));
+        await AssertThereAndGoesOnAsync(_disk.Kill);
     }
 
     [Fact]
@@ -105,6 +87,20 @@ public sealed class FullDiskAtRollTests
         var failure = await Assert.ThrowsAsync<MillraceException>(async () => await OpenAsync());
         Assert.Equal(FailureCodes.Corrupt, failure.Code);
         Assert.Contains(current, failure.Message, StringComparison.Ordinal);
+    }
+
+    private async Task AssertThereAndGoesOnAsync(Action revive)
+    {
+        await using (var again = await OpenAsync())
+        {
+            Assert.Equal(_appended, Counting.RecordsOf(again, Target));
+            for (var i = 0; i < 30; i++) await AppendAsync(again);
+            _disk.PowerOff();
+        }
+
+        revive();
+        await using var last = await OpenAsync();
+        Assert.Equal(_appended, Counting.RecordsOf(last, Target));
     }
 
     private void GiveUp(string current, long first, string content)
@@ -130,21 +126,6 @@ public sealed class FullDiskAtRollTests
     {
         await engine.AppendAsync(Target, batch => batch.Add(0, "k"u8, new byte[300]), null, Cancellation);
         _appended++;
-    }
-
-    private static long Count(LogEngine engine)
-    {
-        var count = 0;
-        using var reader = engine.OpenReader(Target, 0);
-        while (reader.TryRead(100_000) is { } records)
-        {
-            using (records)
-            {
-                foreach (var _ in records) count++;
-            }
-        }
-
-        return count;
     }
 
     private async Task<LogEngine> OpenAsync()

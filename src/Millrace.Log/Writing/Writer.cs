@@ -171,7 +171,7 @@ internal sealed class Writer : IDisposable
     /// <summary>Stages one work, or refuses it alone and leaves the frame as it was.</summary>
     private bool TryStage(Work work)
     {
-        var (length, isOpenedNoted) = (_frame.Length, _isOpenedNoted);
+        var (length, isOpenedNoted, hasRoomNow) = (_frame.Length, _isOpenedNoted, false);
         try
         {
             work.Stage(this);
@@ -184,14 +184,8 @@ internal sealed class Writer : IDisposable
         }
         catch (DiskFullException full)
         {
-            if (!_checkpointer.IsRunning && DropSpare())
-            {
-                _frame.Cut(length);
-                _isOpenedNoted = isOpenedNoted;
-                return TryStage(work);
-            }
-
-            work.Fail(new MillraceException(
+            hasRoomNow = !_checkpointer.IsRunning && DropSpare();
+            if (!hasRoomNow) work.Fail(new MillraceException(
                 FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
                     "by themselves.", full));
         }
@@ -203,7 +197,7 @@ internal sealed class Writer : IDisposable
 
         _frame.Cut(length);
         _isOpenedNoted = isOpenedNoted;
-        return false;
+        return hasRoomNow && TryStage(work);
     }
 
     private void EndGroup()

@@ -8,6 +8,8 @@ public sealed class EventDataTests
 {
     private const string Rest = """ "specversion":"1.0","id":"1","source":"/s","type":"t" """;
 
+    private static readonly RecordHeader[] Headers = [new("ce_specversion", "1.0"), new("ce_id", "1"), new("ce_source", "/s"), new("ce_type", "t")];
+
     [Theory]
     [InlineData("""{"data":{"a":[1,{}],"b":"x"},%}""")]
     [InlineData("""{%,"data": {"a":[1,{}],"b":"x"} }""")]
@@ -101,11 +103,10 @@ public sealed class EventDataTests
     [Fact]
     public void Data_of_binary_events_and_of_Base64_is_read_if_it_is_JSON()
     {
-        RecordHeader[] headers = [new("ce_specversion", "1.0"), new("ce_id", "1"), new("ce_source", "/s"), new("ce_type", "t")];
-        Assert.Equal(["StartArray [", "Number 1", "EndArray ]"], Read(Records.Of("[1]"u8, headers)));
-        Assert.Equal(["StartArray [", "Number 1", "EndArray ]"], Read(Records.Of(" [1] "u8, [.. headers, new("content-type", "text/json")])));
-        Assert.Empty(Read(Records.Of("[1]"u8, [.. headers, new("content-type", "text/plain")])));
-        Assert.Empty(Read(Records.WithoutValue(headers)));
+        Assert.Equal(["StartArray [", "Number 1", "EndArray ]"], Read(Records.Of("[1]"u8, Headers)));
+        Assert.Equal(["StartArray [", "Number 1", "EndArray ]"], Read(Records.Of(" [1] "u8, [.. Headers, new("content-type", "text/json")])));
+        Assert.Empty(Read(Records.Of("[1]"u8, [.. Headers, new("content-type", "text/plain")])));
+        Assert.Empty(Read(Records.WithoutValue(Headers)));
         Assert.Equal(["Number 42"], Read(Records.Structured($$"""{"data_base64":"{{Convert.ToBase64String("42"u8)}}",{{Rest}}}""")));
         Assert.Empty(Read(Records.Structured($$"""{"data_base64":"AAE=","datacontenttype":"image/png",{{Rest}}}""")));
 
@@ -124,8 +125,7 @@ public sealed class EventDataTests
     [InlineData("hello")]
     public void A_binary_event_whose_data_only_says_that_it_is_JSON_is_refused(string data)
     {
-        var record = Records.Of(
-            Encoding.UTF8.GetBytes(data), new("ce_specversion", "1.0"), new("ce_id", "1"), new("ce_source", "/s"), new("ce_type", "t"));
+        var record = Records.Of(Encoding.UTF8.GetBytes(data), Headers);
         foreach (var reader in new EventDataReader<List<string>>[] { ReadToEnd, RefuseAtOnce })
         {
             var tokens = new List<string>();
@@ -138,13 +138,12 @@ public sealed class EventDataTests
     public void Data_may_be_as_deep_as_without_being_read()
     {
         var deep = new string('[', EventCodec.DataDepthMax) + new string(']', EventCodec.DataDepthMax);
-        RecordHeader[] headers = [new("ce_specversion", "1.0"), new("ce_id", "1"), new("ce_source", "/s"), new("ce_type", "t")];
         var tokens = new List<string>();
         Assert.True(EventCodec.TryRead(Records.Structured($$"""{"data":{{deep}},{{Rest}}}"""), ref tokens, ReadToEnd, out _, out _));
-        Assert.True(EventCodec.TryRead(Records.Of(Encoding.UTF8.GetBytes(deep), headers), ref tokens, ReadToEnd, out _, out _));
+        Assert.True(EventCodec.TryRead(Records.Of(Encoding.UTF8.GetBytes(deep), Headers), ref tokens, ReadToEnd, out _, out _));
         Assert.Equal(4 * EventCodec.DataDepthMax, tokens.Count);
         Assert.False(EventCodec.TryRead(Records.Structured($$"""{"data":[{{deep}}],{{Rest}}}"""), ref tokens, ReadToEnd, out _, out _));
-        Assert.False(EventCodec.TryRead(Records.Of(Encoding.UTF8.GetBytes($"[{deep}]"), headers), ref tokens, ReadToEnd, out _, out _));
+        Assert.False(EventCodec.TryRead(Records.Of(Encoding.UTF8.GetBytes($"[{deep}]"), Headers), ref tokens, ReadToEnd, out _, out _));
     }
 
     private static bool ReadToEnd(ref Utf8JsonReader json, ref List<string> tokens)
