@@ -185,9 +185,12 @@ internal sealed class Writer : IDisposable
         catch (DiskFullException full)
         {
             hasRoomNow = !_checkpointer.IsRunning && DropSpare();
-            if (!hasRoomNow) work.Fail(new MillraceException(
-                FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
-                    "by themselves.", full));
+            if (!hasRoomNow)
+            {
+                work.Fail(new MillraceException(
+                    FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
+                        "by themselves.", full));
+            }
         }
         catch (Exception failure)
         {

@@ -17,24 +17,9 @@ internal sealed class ProxyProof(CrashOptions options)
     /// <summary>By when everything has ended once nothing disturbs any more.</summary>
     private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(90);
 
-    /// <summary>
-    /// So many brokers may leave a transaction open that their coordinator called complete: what is behind it nobody can read, so nothing can
-    /// be said of such a run (docs/internals/kafka.md). It is looked for by Kafka's own tool; any other failure is one at once.
-    /// </summary>
-    private const int HangingMax = 3;
-
     private readonly Random _random = new(options.Seed);
 
-    public async Task<int> RunAsync(CancellationToken cancellation)
-    {
-        for (var run = 1; run <= HangingMax; run++)
-        {
-            if (await TryRunAsync(cancellation) is { } result) return result;
-        }
-
-        Console.WriteLine($"{Proof}: {HangingMax} brokers in turn left a transaction open: nothing is proven");
-        return 1;
-    }
+    public Task<int> RunAsync(CancellationToken cancellation) => HangingTransactions.RunAsync(Proof, () => TryRunAsync(cancellation));
 
     /// <summary>One run; null when the broker left a transaction open.</summary>
     private async Task<int?> TryRunAsync(CancellationToken cancellation)
@@ -50,14 +35,7 @@ internal sealed class ProxyProof(CrashOptions options)
 
         var kills = await DisturbAsync(run, proxy, members, time, cancellation);
         var model = await run.SettleAsync(feed, SettleMax, cancellation);
-        if (!run.Findings.IsClean && await run.Broker.FindHangingAsync() is { Count: > 0 } hanging)
-        {
-            foreach (var line in hanging)
-                Console.WriteLine($"{Proof}: a transaction that the coordinator ended, and left open in its partition: {line}");
-            Console.WriteLine($"{Proof}: begun anew with another broker");
-            return null;
-        }
-
+        if (!run.Findings.IsClean && await HangingTransactions.AreThereAsync(Proof, run.Broker, Session, cancellation)) return null;
         foreach (var member in members) await member.EndAsync();
         await run.CheckAsync(model, feed, ["a", "b"], cancellation);
         if (proxy.Cuts == 0 || kills == 0) run.Findings.Complain("Nothing was cut, or the broker never killed: the proof did not do what it is for.");

@@ -13,12 +13,6 @@ internal sealed class SpreadProof(CrashOptions options)
 {
     private const string Proof = "shop-kafka";
 
-    /// <summary>
-    /// So many brokers may leave a transaction open that their coordinator called complete: what is behind it nobody can read, so nothing can
-    /// be said of such a run (docs/internals/kafka.md). It is looked for by Kafka's own tool; any other failure is one at once.
-    /// </summary>
-    private const int HangingMax = 3;
-
     private static readonly TimeSpan Session = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartMax = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(180);
@@ -53,14 +47,12 @@ internal sealed class SpreadProof(CrashOptions options)
             return 2;
         }
 
-        for (var run = 1; run <= HangingMax; run++)
+        return await HangingTransactions.RunAsync(Proof, async () =>
         {
-            if (await TryRunAsync(cancellation) is { } result) return result;
-            if (Directory.Exists(_data)) Directory.Delete(_data, recursive: true);
-        }
-
-        Console.WriteLine($"{Proof}: {HangingMax} brokers in turn left a transaction open: nothing is proven");
-        return 1;
+            var result = await TryRunAsync(cancellation);
+            if (result is null && Directory.Exists(_data)) Directory.Delete(_data, recursive: true);
+            return result;
+        });
     }
 
     /// <summary>One run; null when the broker left a transaction open.</summary>
@@ -96,14 +88,14 @@ internal sealed class SpreadProof(CrashOptions options)
         {
             await stop.CancelAsync();
             await running;
-            if (await HasHangingAsync(broker, cancellation)) return null;
+            if (await HangingTransactions.AreThereAsync(Proof, broker, Session, cancellation)) return null;
             Console.WriteLine($"{Proof}: the processes' data is in {_data}, the broker's in {await broker.KeepAsync()}");
             throw;
         }
 
         await stop.CancelAsync();
         await running;
-        if (await HasHangingAsync(broker, cancellation)) return null;
+        if (await HangingTransactions.AreThereAsync(Proof, broker, Session, cancellation)) return null;
         var findings = new List<ShopFindings>();
         foreach (var address in processes.AddressesOf("orders"))
         {
@@ -115,25 +107,6 @@ internal sealed class SpreadProof(CrashOptions options)
         var topics = new TopicsCheck(proxy.Address, load);
         await topics.RunAsync(cancellation);
         return await ReportAsync(broker, proxy, load, findings, topics);
-    }
-
-    /// <summary>
-    /// Whether something keeps readers of committed records waiting for ever: what is only just being ended is over when it is looked for
-    /// once more.
-    /// </summary>
-    private static async Task<bool> HasHangingAsync(KafkaBroker broker, CancellationToken cancellation)
-    {
-        var before = await broker.FindHangingAsync();
-        if (before.Count == 0) return false;
-        await Task.Delay(3 * Session, cancellation);
-        var hanging = (await broker.FindHangingAsync()).Where(line => before.Any(one => Which(one) == Which(line))).ToList();
-        foreach (var line in hanging)
-            Console.WriteLine($"{Proof}: a transaction that the broker's coordinator ended, and left open in its partition: {line}");
-        if (hanging.Count > 0) Console.WriteLine($"{Proof}: begun anew with another broker");
-        return hanging.Count > 0;
-
-        // All but when it last did something, and for how long it has been open.
-        static string Which(string line) => string.Join(' ', line.Split('\t', StringSplitOptions.TrimEntries).Take(6));
     }
 
     private async Task DisturbAsync(
