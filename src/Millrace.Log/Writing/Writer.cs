@@ -188,8 +188,9 @@ internal sealed class Writer : IDisposable
             if (!hasRoomNow)
             {
                 work.Fail(new MillraceException(
-                    FailureCodes.DiskFull, $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume " +
-                        "by themselves.", full));
+                    FailureCodes.DiskFull,
+                    $"The disk is full, nothing was written: {full.Message} Make room; reads go on and writes resume by themselves.",
+                    full));
             }
         }
         catch (Exception failure)
