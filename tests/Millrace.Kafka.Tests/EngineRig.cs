@@ -98,6 +98,16 @@ public abstract class EngineRig : IAsyncLifetime
     protected GroupDriver Group(Engine engine, string topic) =>
         new(engine, new GroupSubscription { Group = $"group-{Unique}", Topics = [topic] }, Cancellation);
 
+    /// <summary>Waits for a change of that kind that fulfils a condition, and passes over others.</summary>
+    protected async Task<T> NextAsync<T>(GroupMember member, Func<T, bool> isMeant)
+        where T : AssignmentChange
+    {
+        while (true)
+        {
+            if (await member.NextChangeAsync(Cancellation) is T change && isMeant(change)) return change;
+        }
+    }
+
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
     protected async Task PutAsync(OwnedPartition owned, params (string Key, string Value)[] entries)

@@ -33,13 +33,4 @@ public sealed class RebalanceTests : EngineRig
         await PutAsync(kept, ("k", "kept"));
         Assert.Equal(["k=new", "k=kept"], [TextsOf(taken), TextsOf(kept)]);
     }
-
-    private async Task<T> NextAsync<T>(GroupMember member, Func<T, bool> isMeant)
-        where T : AssignmentChange
-    {
-        while (true)
-        {
-            if (await member.NextChangeAsync(Cancellation) is T change && isMeant(change)) return change;
-        }
-    }
 }

@@ -13,7 +13,6 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     private StateLease? _lease;
     private volatile StateStore? _store;
     private int _changesSinceSave;
-    private bool _hasRestored;
     private volatile bool _isAborted = true; // nothing is committed before the first restore
 
     private enum Ownership
@@ -47,7 +46,7 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
 
     public override int Partition { get; } = partition;
 
-    /// <summary>The offset of the claim in the changelog: offsets only grow, in whatever process.</summary>
+    /// <summary>The offset of the first claim in the changelog: offsets only grow, in whatever process.</summary>
     public override long Epoch => ClaimedAt;
 
     public long ClaimedAt { get; set; }
@@ -58,18 +57,19 @@ internal sealed class KafkaPartition(Membership member, int partition, string me
     public override async ValueTask RestoreAsync(CancellationToken cancellation = default)
     {
         DemandOwned();
-
-        // Whatever the owner before, or this one, left undecided lies before this record: committed readers see it only when all of that
-        // is committed or gone.
-        var barrier = _hasRestored ? await Member.ClaimAsync(this, cancellation) : ClaimedAt;
         var restore = new Restore(Member, this);
+
+        // Once positions are told, every transaction of the owner before, or of this one, that has any is ended, and what it wrote lies
+        // before the record that is written next: committed readers come up to that only when all of it is seen or gone. A claim before
+        // the positions would not do, as a transaction may send its records after its positions, and after the claim.
+        var positions = await restore.PositionsAsync(cancellation);
+        var barrier = await Member.ClaimAsync(this, cancellation);
         if (_lease is { Store.HasFailed: true }) await CloseAsync();
         var lease = _lease ?? await KeepAsync(await restore.OpenAsync(cancellation));
         await restore.ReadToAsync(lease.Store, barrier, cancellation);
-        foreach (var (topic, offset) in await restore.PositionsAsync(cancellation)) _positions[topic] = offset;
+        foreach (var (topic, offset) in positions) _positions[topic] = offset;
         DemandOwned();
         _store = lease.Store;
-        _hasRestored = true;
         _isAborted = false;
     }
 
