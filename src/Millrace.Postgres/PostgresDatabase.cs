@@ -36,7 +36,7 @@ public sealed class PostgresDatabase : SinkDatabase
 
     internal override async ValueTask KeepUpAsync(Table table, DateTimeOffset now, CancellationToken cancellation)
     {
-        if (!_upkeep.IsPartitioned(table)) return;
+        if (!_upkeep.IsKeptUp(table)) return;
         await InTransactionAsync(
             async (connection, transaction) =>
             {

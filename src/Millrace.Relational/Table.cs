@@ -60,10 +60,13 @@ public sealed record Table
     /// </summary>
     public TimeSpan PartitionSpan { get; init; } = TimeSpan.FromDays(7);
 
-    /// <summary>Rows older than this are dropped, whole partitions at a time; null, the default, keeps them.</summary>
+    /// <summary>Rows older than this are dropped, whole partitions or chunks at a time; null, the default, keeps them.</summary>
     public TimeSpan? Retention { get; init; }
 
-    /// <summary>After this time TimescaleDB compresses a chunk; null, the default, compresses nothing. Elsewhere without effect.</summary>
+    /// <summary>
+    /// After this time TimescaleDB compresses a chunk, in its Community edition; null, the default, compresses nothing. Elsewhere without
+    /// effect.
+    /// </summary>
     public TimeSpan? CompressAfter { get; init; }
 
     /// <summary>Whether the sink creates the table when it is missing. True by default.</summary>

@@ -23,6 +23,24 @@ public sealed class PostgresRuntimeTests(SharedServer server) : RuntimeContract
         new PostgresHost(await server.CreateDatabaseAsync(cancellation));
 }
 
+public sealed class TimescaleSinkTests(TimescaleServer server) : SinkContract
+{
+    protected override async ValueTask<SinkHost> StartAsync(CancellationToken cancellation) =>
+        new PostgresHost(await server.CreateDatabaseAsync(hasExtension: true, cancellation));
+}
+
+public sealed class TimescaleTableTests(TimescaleServer server) : TableContract
+{
+    protected override async ValueTask<SinkHost> StartAsync(CancellationToken cancellation) =>
+        new PostgresHost(await server.CreateDatabaseAsync(hasExtension: true, cancellation));
+}
+
+public sealed class TimescaleRuntimeTests(TimescaleServer server) : RuntimeContract
+{
+    protected override async ValueTask<SinkHost> StartAsync(CancellationToken cancellation) =>
+        new PostgresHost(await server.CreateDatabaseAsync(hasExtension: true, cancellation));
+}
+
 /// <summary>A database of the tests' server.</summary>
 internal sealed class PostgresHost(string connectionString) : SinkHost
 {

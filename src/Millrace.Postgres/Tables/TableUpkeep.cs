@@ -5,8 +5,9 @@ using Npgsql;
 namespace Millrace.Postgres;
 
 /// <summary>
-/// Makes tables, and partitions of time ahead and as rows need them, and drops those that are past the retention. One at a time in the
-/// whole database, under an advisory lock, for "IF NOT EXISTS" alone is no protection against another who does the same. Thread safe.
+/// Makes tables, and partitions of time ahead and as rows need them, and drops those that are past the retention, be they partitions or
+/// chunks of TimescaleDB. One at a time in the whole database, under an advisory lock, for "IF NOT EXISTS" alone is no protection against
+/// another who does the same. Thread safe.
 /// </summary>
 internal sealed class TableUpkeep(int partitionsAhead)
 {
@@ -15,7 +16,20 @@ internal sealed class TableUpkeep(int partitionsAhead)
 
     private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
 
-    public bool IsPartitioned(Table table) => _known.TryGetValue(table.Name, out var known) && known.IsPartitioned;
+    private enum Form
+    {
+        Plain = 0,
+        Partitioned = 1,
+        Hypertable = 2,
+    }
+
+    /// <summary>Whether anything is to be made ahead or dropped.</summary>
+    public bool IsKeptUp(Table table) => FormOf(table) switch
+    {
+        Form.Partitioned => true,
+        Form.Hypertable => table.Retention is not null,
+        _ => false,
+    };
 
     public async ValueTask PrepareAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, CancellationToken cancellation)
@@ -23,29 +37,43 @@ internal sealed class TableUpkeep(int partitionsAhead)
         await LockAsync(connection, cancellation);
         await ExecuteAsync(connection, Positions.CreateTables, cancellation);
         await Positions.DemandVersionAsync(connection, transaction, cancellation);
-        var hasTimescale = await ScalarAsync(connection,
-            "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')", cancellation) is true;
-        if (table.CreatesIfMissing)
+        var hasTimescale = table.TimeColumn is not null && await Hypertable.IsPossibleAsync(connection, cancellation);
+
+        // A table that was there before stays what it is: a plain one gets no partitions, and a partitioned one becomes no hypertable.
+        var form = await FormAsync(connection, table, hasTimescale, cancellation);
+        if (form is null && table.CreatesIfMissing)
         {
-            await ExecuteAsync(connection, PostgresSql.CreateTable(table, table.TimeColumn is not null && !hasTimescale), cancellation);
-            if (hasTimescale && table.TimeColumn is not null) await Hypertable.SetUpAsync(connection, table, cancellation);
+            form = hasTimescale ? Form.Hypertable : table.TimeColumn is null ? Form.Plain : Form.Partitioned;
+            await ExecuteAsync(connection, PostgresSql.CreateTable(table, form == Form.Partitioned), cancellation);
+            if (hasTimescale) await Hypertable.MakeAsync(connection, table, cancellation);
         }
 
-        // A table that was there before may be a plain one: then nothing is done about partitions.
-        var isPartitioned = await ScalarAsync(connection,
-            $"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({Literal(Names.Quote(table.Name))})", cancellation) is true;
-        _known[table.Name] = new Known(isPartitioned && table.TimeColumn is not null);
+        if (form == Form.Hypertable && table is { CreatesIfMissing: true, CompressAfter: not null }
+            && await Hypertable.CompressesAsync(connection, cancellation))
+        {
+            await Hypertable.SetCompressionAsync(connection, table, cancellation);
+            await Hypertable.AddCompressionPolicyAsync(connection, table, cancellation);
+        }
+
+        _known[table.Name] = new Known(form ?? Form.Plain);
     }
 
     public async ValueTask KeepUpAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, DateTimeOffset now, CancellationToken cancellation)
     {
+        var limit = (now - (table.Retention ?? TimeSpan.Zero)).UtcDateTime;
+        if (FormOf(table) == Form.Hypertable)
+        {
+            await Hypertable.DropAsync(connection, table, limit, cancellation);
+            return;
+        }
+
         var ahead = new List<DateTime>();
         var start = PostgresSql.StartOf(table, now.UtcDateTime);
         for (var i = 0; i <= partitionsAhead; i++) ahead.Add(PostgresSql.StartOf(table, start + (i * table.PartitionSpan)));
         await MakeAsync(connection, transaction, table, ahead, cancellation);
-        if (table.Retention is not { } retention) return;
-        foreach (var name in await PastAsync(connection, table, (now - retention).UtcDateTime, cancellation))
+        if (table.Retention is null) return;
+        foreach (var name in await PastAsync(connection, table, limit, cancellation))
             await ExecuteAsync(connection, $"DROP TABLE {Names.Quote(name)}", cancellation);
 
         // What was dropped may be needed again, if late rows come.
@@ -55,7 +83,7 @@ internal sealed class TableUpkeep(int partitionsAhead)
     /// <summary>The beginnings of partitions that a batch's rows need and that nobody here has made.</summary>
     public List<DateTime> Missing(SinkBatch batch)
     {
-        if (!_known.TryGetValue(batch.Table.Name, out var known) || !known.IsPartitioned) return [];
+        if (!_known.TryGetValue(batch.Table.Name, out var known) || known.Form != Form.Partitioned) return [];
         var time = batch.Table.IndexOf(batch.Table.TimeColumn!);
         var starts = new SortedSet<DateTime>();
         foreach (var record in batch.Records)
@@ -83,6 +111,19 @@ internal sealed class TableUpkeep(int partitionsAhead)
     public void Forget(Table table)
     {
         if (_known.TryGetValue(table.Name, out var known)) known.Starts.Clear();
+    }
+
+    private Form FormOf(Table table) => _known.TryGetValue(table.Name, out var known) ? known.Form : Form.Plain;
+
+    /// <summary>What a table is; null when it is missing.</summary>
+    private static async ValueTask<Form?> FormAsync(
+        NpgsqlConnection connection, Table table, bool hasTimescale, CancellationToken cancellation)
+    {
+        var isPartitioned = await ScalarAsync(connection,
+            $"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({Literal(Names.Quote(table.Name))})", cancellation);
+        if (isPartitioned is null) return null;
+        if (isPartitioned is true) return table.TimeColumn is null ? Form.Plain : Form.Partitioned;
+        return hasTimescale && await Hypertable.IsAsync(connection, table, cancellation) ? Form.Hypertable : Form.Plain;
     }
 
     private static async ValueTask<List<string>> PastAsync(
@@ -125,9 +166,9 @@ internal sealed class TableUpkeep(int partitionsAhead)
     private static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
 
     /// <summary>What is known of a table, until somebody else changes it.</summary>
-    private sealed class Known(bool isPartitioned)
+    private sealed class Known(Form form)
     {
-        public bool IsPartitioned { get; } = isPartitioned;
+        public Form Form { get; } = form;
 
         public ConcurrentDictionary<DateTime, bool> Starts { get; } = [];
     }
