@@ -65,21 +65,27 @@ public static class Problems
         HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellation)
         where T : class
     {
-        if (ContentTypeProblem(request) is { } problem) return (null, problem);
+        var (read, problem) = await ReadBodyAsync(request, cancellation);
+        using var json = read;
+        if (json is null) return (null, problem);
+        if (json.RootElement.ValueKind != JsonValueKind.Object)
+            return (null, Of(StatusCodes.Status400BadRequest, $"The body is {Show(json.RootElement)}; it must be an object."));
         try
         {
-            return await JsonSerializer.DeserializeAsync(request.Body, type, cancellation) is { } body
-                ? (body, null)
-                : (null, Of(StatusCodes.Status400BadRequest, "The body is null; it must be an object."));
+            return (json.RootElement.Deserialize(type), null);
         }
         catch (JsonException failure)
         {
-            if (failure.Path is not { Length: > 2 } path) return (null, NotJson(failure));
+            var field = failure.Path is { Length: > 2 } path ? path[2..] : "";
             var errors = new FieldErrors();
-            errors.Add(path[2..], "is not of the type that is expected");
+            errors.Add(field, json.RootElement.TryGetProperty(field, out var value)
+                ? $"is {Show(value)}, which is not of the type that is expected"
+                : "is not of the type that is expected");
             return (null, Of(errors));
         }
     }
+
+    private static string Show(JsonElement value) => FieldErrors.Show(value.GetRawText());
 
     private static IResult? ContentTypeProblem(HttpRequest request) => request.HasJsonContentType()
         ? null

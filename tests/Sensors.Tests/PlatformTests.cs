@@ -92,7 +92,8 @@ public abstract class PlatformTests(Ground ground) : OnGround(ground)
     [InlineData("""{"low":5,"high":3}""", "low", "is 5; it must be below high, which is 3")]
     [InlineData("""{"name":""}""", "name", "must not be empty; leave it out for none")]
     [InlineData("""{"silentAfterSeconds":0}""", "silentAfterSeconds", "is 0; it must be from 1 to 31536000")]
-    [InlineData("""{"high":"warm"}""", "high", "is not of the type that is expected")]
+    [InlineData("""{"high":"warm"}""", "high", "is \"warm\", which is not of the type that is expected")]
+    [InlineData("""{"zone":["north"]}""", "zone", "is [\"north\"], which is not of the type that is expected")]
     public async Task A_description_that_is_wrong_changes_nothing(string json, string field, string message)
     {
         await using var platform = await StartAsync();
@@ -101,6 +102,20 @@ public abstract class PlatformTests(Ground ground) : OnGround(ground)
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal(message, (await ProblemAsync(answer)).Errors![field][0]);
+        Assert.Null(platform.View.FindDevice("sensor-001"));
+    }
+
+    [Theory]
+    [InlineData("[1]", "The body is [1]; it must be an object.")]
+    [InlineData("null", "The body is null; it must be an object.")]
+    public async Task A_description_that_is_no_object_changes_nothing(string json, string message)
+    {
+        await using var platform = await StartAsync();
+
+        using var answer = await platform.Http.PutAsync("/api/devices/sensor-001", Json(json), Patience);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(message, (await ProblemAsync(answer)).Detail);
         Assert.Null(platform.View.FindDevice("sensor-001"));
     }
 
