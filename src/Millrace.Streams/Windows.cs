@@ -1,3 +1,5 @@
+using Millrace.Streams.Windowing;
+
 namespace Millrace.Streams;
 
 /// <summary>A stretch of event time: from <paramref name="Start"/>, included, to <paramref name="End"/>, excluded.</summary>
@@ -24,7 +26,7 @@ public readonly record struct Window(long Start, long End)
 /// </param>
 public readonly record struct Windowed<TKey, T>(TKey Key, Window Window, T Value, bool IsRetraction = false);
 
-/// <summary>Which windows a record belongs to. Immutable but for a cache; an operator has its own.</summary>
+/// <summary>Which windows a record belongs to. Immutable.</summary>
 public abstract class WindowAssigner
 {
     private protected WindowAssigner()
@@ -36,13 +38,12 @@ public abstract class WindowAssigner
     public IReadOnlyList<Window> Of(long timestamp)
     {
         var windows = new List<Window>();
-        var count = Assign(timestamp, out var window);
+        var (count, window, _) = Assign(timestamp);
         for (var i = 0; i < count; i++, window = Next(window)) windows.Add(window);
         return windows;
     }
 
-    /// <summary>How many windows, and the first of them; the others are each the next of the one before.</summary>
-    internal abstract int Assign(long timestamp, out Window first);
+    internal abstract AssignedWindows Assign(long timestamp);
 
     internal virtual Window Next(Window window) => window;
 
@@ -70,7 +71,7 @@ public sealed class Tumbling : WindowAssigner
     /// <inheritdoc/>
     public override string ToString() => $"tumbling {_windows.Describe(isHopping: false)}";
 
-    internal override int Assign(long timestamp, out Window first) => _windows.Assign(timestamp, out first);
+    internal override AssignedWindows Assign(long timestamp) => _windows.Assign(timestamp);
 }
 
 /// <summary>Windows of one size that begin at each multiple of a slide: they overlap when the slide is smaller than the size.</summary>
@@ -102,22 +103,19 @@ public sealed class Hopping : WindowAssigner
     /// <inheritdoc/>
     public override string ToString() => $"hopping {Describe(isHopping: true)}";
 
-    internal override int Assign(long timestamp, out Window first)
+    internal override AssignedWindows Assign(long timestamp)
     {
         var sinceStart = EventTime.FloorMod(timestamp % _slide - _offset, _slide);
-        if (sinceStart >= _size)
-        {
-            first = default;
-            return 0;
-        }
-
+        var last = EventTime.Subtract(timestamp, sinceStart); // where the last window begins, or did before the gap that this is in
+        if (sinceStart >= _size) return new AssignedWindows(0, default, Between(last, _size, _slide));
         var before = (_size - 1 - sinceStart) / _slide;
+        var times = Between(last, Math.Max(0, _size - (before + 1) * _slide), Math.Min(_slide, _size - before * _slide));
+
         // At the beginning of time there is no room for windows that would begin before it.
         var room = (long)Int128.Min(((Int128)timestamp - sinceStart - long.MinValue) / _slide, long.MaxValue);
         before = Math.Min(before, room);
         var start = EventTime.Subtract(timestamp, sinceStart + before * _slide);
-        first = new Window(start, EventTime.Add(start, _size));
-        return (int)before + 1;
+        return new AssignedWindows((int)before + 1, new Window(start, EventTime.Add(start, _size)), times);
     }
 
     internal override Window Next(Window window)
@@ -125,6 +123,10 @@ public sealed class Hopping : WindowAssigner
         var start = EventTime.Add(window.Start, _slide);
         return new Window(start, EventTime.Add(start, _size));
     }
+
+    /// <summary>A stretch of time by its distances from a start; none where time begins.</summary>
+    private static Window Between(long start, long from, long to) =>
+        start == long.MinValue ? default : new Window(EventTime.Add(start, from), EventTime.Add(start, to));
 
     internal string Describe(bool isHopping) =>
         $"{_size} ms" + (isHopping ? $" by {_slide} ms" : "") + (_offset == 0 ? "" : $", offset {_offset} ms");
@@ -152,13 +154,15 @@ public sealed class CalendarDay : WindowAssigner
     public override string ToString() => $"calendar day in {_zone.Id}";
 
     /// <exception cref="ArgumentOutOfRangeException">The event time is not between the years 1 and 9999.</exception>
-    internal override int Assign(long timestamp, out Window first)
+    internal override AssignedWindows Assign(long timestamp)
     {
         if (timestamp < TimestampMin || timestamp > TimestampMax)
             throw new ArgumentOutOfRangeException(nameof(timestamp), timestamp, "A calendar day is known for the years 1 to 9999.");
         var day = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(timestamp), _zone).Date;
-        first = new Window(StartOf(day), StartOf(day.AddDays(1)));
-        return 1;
+
+        // Where midnight comes twice, the clocks show the day before once more; but the day has begun.
+        if (timestamp >= StartOf(day.AddDays(1))) day = day.AddDays(1);
+        return AssignedWindows.Alone(new Window(StartOf(day), StartOf(day.AddDays(1))));
     }
 
     private long StartOf(DateTime midnight)
@@ -189,11 +193,7 @@ public sealed class Session : WindowAssigner
     /// <inheritdoc/>
     public override string ToString() => $"session with gap {Gap} ms";
 
-    internal override int Assign(long timestamp, out Window first)
-    {
-        first = new Window(timestamp, EventTime.Add(timestamp, Gap));
-        return 1;
-    }
+    internal override AssignedWindows Assign(long timestamp) => new(1, new Window(timestamp, EventTime.Add(timestamp, Gap)), default);
 }
 
 /// <summary>
@@ -223,11 +223,8 @@ public sealed class Sliding : WindowAssigner
     public override string ToString() => $"sliding {Difference} ms";
 
     /// <summary>Of a record by itself: others make more.</summary>
-    internal override int Assign(long timestamp, out Window first)
-    {
-        first = new Window(EventTime.Subtract(timestamp, Difference), EventTime.Add(timestamp, 1));
-        return 1;
-    }
+    internal override AssignedWindows Assign(long timestamp) =>
+        new(1, new Window(EventTime.Subtract(timestamp, Difference), EventTime.Add(timestamp, 1)), default);
 }
 
 /// <summary>One window for all of time. It needs a trigger, as it ends only with the stream.</summary>
@@ -243,9 +240,5 @@ public sealed class GlobalWindow : WindowAssigner
     /// <inheritdoc/>
     public override string ToString() => "global";
 
-    internal override int Assign(long timestamp, out Window first)
-    {
-        first = new Window(long.MinValue, long.MaxValue);
-        return 1;
-    }
+    internal override AssignedWindows Assign(long timestamp) => AssignedWindows.Alone(new Window(long.MinValue, long.MaxValue));
 }

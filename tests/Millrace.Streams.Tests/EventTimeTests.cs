@@ -151,6 +151,45 @@ public sealed class EventTimeTests
         Assert.Equal(new Window(start, start + hours * 3_600_000L), day);
     }
 
+    /// <summary>Newfoundland's clocks went from 00:01 back to 23:01: midnight came twice, and an hour of the day showed the date before.</summary>
+    [Theory]
+    [InlineData("2010-11-07T02:29:59Z", "2010-11-06T02:30:00Z", 24)]
+    [InlineData("2010-11-07T02:30:30Z", "2010-11-07T02:30:00Z", 25)]
+    [InlineData("2010-11-07T02:45:00Z", "2010-11-07T02:30:00Z", 25)]
+    [InlineData("2010-11-08T03:29:59Z", "2010-11-07T02:30:00Z", 25)]
+    [InlineData("2010-11-08T03:30:00Z", "2010-11-08T03:30:00Z", 24)]
+    public void A_day_begins_at_the_first_of_two_midnights_and_holds_whatever_is_in_it(string instant, string start, int hours)
+    {
+        static long At(string time) =>
+            DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
+
+        var day = Assert.Single(CalendarDay.In(TimeZoneInfo.FindSystemTimeZoneById("America/St_Johns")).Of(At(instant)));
+
+        Assert.Equal(new Window(At(start), At(start) + hours * 3_600_000L), day);
+    }
+
+    [Fact]
+    public void Times_that_are_said_to_have_the_same_windows_have_them()
+    {
+        var random = new Random(15);
+        for (var round = 0; round < 2_000; round++)
+        {
+            var slide = random.Next(1, 50);
+            var windows = Hopping.Of(
+                random.Next(1, 150).Milliseconds(), slide.Milliseconds(), random.Next(-slide + 1, slide).Milliseconds());
+            var timestamp = random.Next(4) switch
+            {
+                0 => long.MinValue + random.Next(300),
+                1 => long.MaxValue - random.Next(300),
+                _ => random.Next(-500, 500),
+            };
+            var same = windows.Assign(timestamp).Times;
+            Assert.True(same.End - same.Start <= slide);
+            if (timestamp > long.MinValue + 300 && timestamp < long.MaxValue) Assert.InRange(timestamp, same.Start, same.End - 1);
+            for (var time = same.Start; time < same.End; time++) Assert.Equal(windows.Of(timestamp), windows.Of(time));
+        }
+    }
+
     [Fact]
     public void C15_A_day_of_fixed_length_does_not_follow_the_clocks()
     {

@@ -12,10 +12,12 @@ internal abstract class FixedWindowOperator<TKey, T, TAccumulator, TOut>(
     private const byte StoreKind = 2;
 
     private readonly WindowAssigner _assigner = work.Settings.Windows;
+    private AssignedWindows _assigned; // of the record before, whose windows are mostly those of the next
 
     protected sealed override bool Add(TKey key, T value, long timestamp)
     {
-        var count = _assigner.Assign(timestamp, out var window);
+        if (timestamp < _assigned.Times.Start || timestamp >= _assigned.Times.End) _assigned = _assigner.Assign(timestamp);
+        var (count, window, _) = _assigned;
         if (count == 0)
         {
             Counts.Unassigned++;

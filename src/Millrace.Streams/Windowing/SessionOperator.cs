@@ -18,7 +18,7 @@ internal abstract class SessionOperator<TKey, T, TAccumulator, TOut>(
 
     protected override bool Add(TKey key, T value, long timestamp)
     {
-        _assigner.Assign(timestamp, out var window);
+        var window = _assigner.Assign(timestamp).First;
         var sessions = Find(key);
         var session = sessions is null ? null : Join(sessions, window);
         if (session is null)
