@@ -35,14 +35,19 @@ public sealed class RestoreTests : EngineRig
     }
 
     /// <summary>Sends a position as the one owner of a group's only partition, who then leaves.</summary>
-    private static void SendPositionAsMember(IProducer<byte[]?, byte[]?> producer, string group, string topic, long position)
+    private void SendPositionAsMember(IProducer<byte[]?, byte[]?> producer, string group, string topic, long position)
     {
         using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig
         {
             BootstrapServers = TestBroker.Address, GroupId = group, EnableAutoCommit = false,
         }).Build();
         consumer.Subscribe(Changelog.TopicOf(group));
-        while (consumer.Assignment.Count == 0) consumer.Consume(TimeSpan.FromMilliseconds(50));
+        while (consumer.Assignment.Count == 0)
+        {
+            Cancellation.ThrowIfCancellationRequested();
+            consumer.Consume(TimeSpan.FromMilliseconds(50));
+        }
+
         producer.SendOffsetsToTransaction(
             [new Confluent.Kafka.TopicPartitionOffset(topic, 0, position)], consumer.ConsumerGroupMetadata, TimeSpan.FromSeconds(10));
         consumer.Close();
