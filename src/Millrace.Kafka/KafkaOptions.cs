@@ -80,7 +80,8 @@ public sealed record KafkaOptions
 
     /// <summary>
     /// How long the broker lets a transaction be open before it ends it, which is how long readers wait behind one that a crash left: 1 s
-    /// to 15 min, 10 s by default.
+    /// to 15 min, 10 s by default. Keep it below <see cref="DeliveryTimeout"/>, after which a partition's next owner gives a
+    /// restore up that waits for one, and tries anew.
     /// </summary>
     public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -60,7 +60,10 @@ public sealed record Table
     /// </summary>
     public TimeSpan PartitionSpan { get; init; } = TimeSpan.FromDays(7);
 
-    /// <summary>Rows older than this are dropped, whole partitions or chunks at a time; null, the default, keeps them.</summary>
+    /// <summary>
+    /// Rows older than this are dropped, whole partitions or chunks at a time; null, the default, keeps them. The sink does it, and so has
+    /// to be the owner of the table where it is PostgreSQL's.
+    /// </summary>
     public TimeSpan? Retention { get; init; }
 
     /// <summary>

@@ -138,6 +138,8 @@ public sealed class CalendarDay : WindowAssigner
     private static readonly long TimestampMin = DateTimeOffset.MinValue.AddDays(2).ToUnixTimeMilliseconds();
     private static readonly long TimestampMax = DateTimeOffset.MaxValue.AddDays(-2).ToUnixTimeMilliseconds();
 
+    private const long Minute = 60_000;
+
     private readonly TimeZoneInfo _zone;
 
     private CalendarDay(TimeZoneInfo zone) => _zone = zone;
@@ -158,7 +160,7 @@ public sealed class CalendarDay : WindowAssigner
     {
         if (timestamp < TimestampMin || timestamp > TimestampMax)
             throw new ArgumentOutOfRangeException(nameof(timestamp), timestamp, "A calendar day is known for the years 1 to 9999.");
-        var day = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(timestamp), _zone).Date;
+        var day = DayOf(timestamp);
 
         // Where midnight comes twice, the clocks show the day before once more; but the day has begun.
         if (timestamp >= StartOf(day.AddDays(1))) day = day.AddDays(1);
@@ -171,8 +173,14 @@ public sealed class CalendarDay : WindowAssigner
         var local = midnight;
         while (_zone.IsInvalidTime(local)) local = local.AddMinutes(1);
         var offset = _zone.IsAmbiguousTime(local) ? _zone.GetAmbiguousTimeOffsets(local).Max() : _zone.GetUtcOffset(local);
-        return new DateTimeOffset(local, offset).ToUnixTimeMilliseconds();
+        var start = new DateTimeOffset(local, offset).ToUnixTimeMilliseconds();
+
+        // Where they do so, some zones are said to have the offset of before for a while longer.
+        while (DayOf(start - 1) >= midnight) start -= Minute;
+        return start;
     }
+
+    private DateTime DayOf(long timestamp) => TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(timestamp), _zone).Date;
 }
 
 /// <summary>

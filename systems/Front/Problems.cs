@@ -9,6 +9,9 @@ namespace Front;
 /// <summary>Answers that say what is wrong, as RFC 9457 problem details.</summary>
 public static class Problems
 {
+    // A field that comes twice is refused: readers do not agree on which of the two counts.
+    private static readonly JsonDocumentOptions s_strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+
     /// <summary>How their media type is called.</summary>
     public const string ContentType = "application/problem+json";
 
@@ -52,10 +55,11 @@ public static class Problems
         if (ContentTypeProblem(request) is { } problem) return (null, problem);
         try
         {
-            return (await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = 32 }, cancellation), null);
+            return (await JsonDocument.ParseAsync(request.Body, s_strict, cancellation), null);
         }
-        catch (JsonException failure)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
+            // The second: a name holds an escape of half a surrogate pair.
             return (null, NotJson(failure));
         }
     }
@@ -76,7 +80,8 @@ public static class Problems
         }
         catch (JsonException failure)
         {
-            var field = failure.Path is { Length: > 2 } path ? path[2..] : "";
+            if (failure.Path is not { Length: > 2 } path) return (null, NotJson(failure));
+            var field = path[2..];
             var errors = new FieldErrors();
             errors.Add(field, json.RootElement.TryGetProperty(field, out var value)
                 ? $"is {Show(value)}, which is not of the type that is expected"
@@ -92,7 +97,7 @@ public static class Problems
         : Of(StatusCodes.Status415UnsupportedMediaType,
             $"The content type is '{FieldErrors.Show(request.ContentType ?? "")}'; send application/json.");
 
-    private static IResult NotJson(JsonException failure) =>
+    private static IResult NotJson(Exception failure) =>
         Of(StatusCodes.Status400BadRequest, $"The body is not JSON: {failure.Message}");
 
     private static async Task AnswerFailureAsync(HttpContext http, string name)

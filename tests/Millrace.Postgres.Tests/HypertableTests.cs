@@ -94,6 +94,26 @@ public sealed class HypertableTests(TimescaleServer server, SharedServer plain)
         Assert.Empty(await host.QueryAsync("SELECT hypertable_name FROM timescaledb_information.hypertables", Cancellation));
     }
 
+    [Theory]
+    [InlineData("timestamp")]
+    [InlineData("timestamptz")]
+    public async Task A_hypertable_that_was_made_by_hand_is_kept_up_too(string type)
+    {
+        var host = new PostgresHost(await server.CreateDatabaseAsync(hasExtension: true, Cancellation));
+        await host.ExecuteAsync(
+            host.CreateTableWithRule.Replace("timestamptz", type, StringComparison.Ordinal)
+            + "; SELECT create_hypertable('readings', 'time')", Cancellation);
+        await using var database = host.Open();
+        using var instance = new SinkInstance(database, Readings.Sink with { Table = Daily });
+
+        await instance.ProcessAsync(0, "a 0 1", $"a {-20 * 86_400} 1");
+        instance.Clock.Advance(TimeSpan.FromDays(1));
+        await instance.ProcessAsync(2, "a 1 2");
+
+        Assert.Equal(["1", "2"], await ValuesAsync(host));
+        Assert.Empty(instance.DeadLetters);
+    }
+
     /// <summary>The server looks at names and parameters first and at its licence then: what it refuses for that alone is what it takes.</summary>
     [Fact]
     public async Task An_edition_that_does_not_compress_refuses_for_its_licence_alone_and_is_not_asked()

@@ -46,6 +46,21 @@ public sealed class PartitionTests(SharedServer server)
     }
 
     [Fact]
+    public async Task A_table_of_that_name_in_a_later_schema_of_the_search_path_is_another()
+    {
+        var connection = await server.CreateDatabaseAsync(Cancellation);
+        var host = new PostgresHost(connection);
+        await host.ExecuteAsync($"{host.CreateTableWithRule}; CREATE SCHEMA tenant", Cancellation);
+        await using var database = new PostgresDatabase(new PostgresOptions { ConnectionString = $"{connection};Search Path=tenant,public" });
+        using var instance = new SinkInstance(database, Readings.Sink with { Table = Daily });
+
+        await instance.ProcessAsync(0, "a 0 1");
+
+        Assert.Equal(["1 0"], await host.QueryAsync(
+            "SELECT (SELECT count(*) FROM tenant.readings) || ' ' || (SELECT count(*) FROM public.readings)", Cancellation));
+    }
+
+    [Fact]
     public async Task A_secret_is_in_no_message_and_no_text()
     {
         var options = new PostgresOptions { ConnectionString = "Host=127.0.0.1;Port=1;Username=u;Password=hush-hush;Database=d" };

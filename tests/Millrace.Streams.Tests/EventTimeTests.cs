@@ -168,6 +168,42 @@ public sealed class EventTimeTests
         Assert.Equal(new Window(At(start), At(start) + hours * 3_600_000L), day);
     }
 
+    /// <summary>Zones whose clocks go at midnight or about it, one that left out a whole day, one that moves by half an hour.</summary>
+    [Theory]
+    [InlineData("America/Scoresbysund")]
+    [InlineData("America/St_Johns")]
+    [InlineData("America/Sao_Paulo")]
+    [InlineData("America/Havana")]
+    [InlineData("Europe/Kyiv")]
+    [InlineData("Asia/Beirut")]
+    [InlineData("Africa/Cairo")]
+    [InlineData("Pacific/Apia")]
+    [InlineData("Australia/Lord_Howe")]
+    public void Days_lie_one_beside_the_other_and_hold_what_is_in_them(string id)
+    {
+        const long hour = 3_600_000;
+        var zone = TimeZoneInfo.FindSystemTimeZoneById(id);
+        var days = CalendarDay.In(zone);
+        TimeSpan OffsetAt(long time) => zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(time));
+        var changes = 0;
+        for (var time = 5 * 365 * 24 * hour; time < 67 * 365 * 24 * hour; time += 6 * hour)
+        {
+            if (OffsetAt(time) == OffsetAt(time + 6 * hour)) continue;
+            changes++;
+            var day = days.Assign(time - 30 * hour).First;
+            for (var near = time - 30 * hour; near < time + 36 * hour; near += hour / 4)
+            {
+                var found = days.Assign(near).First;
+                if (found != day) Assert.Equal(day.End, found.Start);
+                Assert.InRange(near, found.Start, found.End - 1);
+                Assert.Equal((found, found), (days.Assign(found.Start).First, days.Assign(found.End - 1).First));
+                day = found;
+            }
+        }
+
+        Assert.True(changes > 5);
+    }
+
     [Fact]
     public void Times_that_are_said_to_have_the_same_windows_have_them()
     {

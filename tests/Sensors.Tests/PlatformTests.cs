@@ -106,16 +106,20 @@ public abstract class PlatformTests(Ground ground) : OnGround(ground)
     }
 
     [Theory]
+    [InlineData("""{"high":1e400}""", "high is Infinity; it must be a number of double precision.")]
+    [InlineData("""{"high":5,"high":"warm"}""", "The body is not JSON: ")]
+    [InlineData("""{"high":"warm","\ud800":1}""", "The body is not JSON: ")]
+    [InlineData("""{"name":"\ud800"}""", "name is \"\\ud800\", which is not of the type that is expected.")]
     [InlineData("[1]", "The body is [1]; it must be an object.")]
     [InlineData("null", "The body is null; it must be an object.")]
-    public async Task A_description_that_is_no_object_changes_nothing(string json, string message)
+    public async Task A_description_that_is_none_changes_nothing(string json, string message)
     {
         await using var platform = await StartAsync();
 
         using var answer = await platform.Http.PutAsync("/api/devices/sensor-001", Json(json), Patience);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal(message, (await ProblemAsync(answer)).Detail);
+        Assert.StartsWith(message, (await ProblemAsync(answer)).Detail, StringComparison.Ordinal);
         Assert.Null(platform.View.FindDevice("sensor-001"));
     }
 

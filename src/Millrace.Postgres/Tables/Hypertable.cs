@@ -34,7 +34,13 @@ internal static class Hypertable
     public static async ValueTask DropAsync(
         NpgsqlConnection connection, Table table, DateTime limit, CancellationToken cancellation)
     {
-        await using var command = Command(connection, table, "SELECT drop_chunks(CAST(@table AS regclass), older_than => @limit)");
+        // The limit has to be of the column's type, which is another one where the table was made by hand.
+        await using var asking = Command(connection, table,
+            "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(@table) AND attname = @time");
+        asking.Parameters.AddWithValue("time", table.TimeColumn!);
+        var type = await asking.ExecuteScalarAsync(cancellation);
+        await using var command = Command(connection, table,
+            $"SELECT drop_chunks(CAST(@table AS regclass), older_than => CAST(@limit AS {type}))");
         command.Parameters.AddWithValue("limit", limit);
         await command.ExecuteNonQueryAsync(cancellation);
     }

@@ -115,12 +115,17 @@ internal sealed class TableUpkeep(int partitionsAhead)
 
     private Form FormOf(Table table) => _known.TryGetValue(table.Name, out var known) ? known.Form : Form.Plain;
 
-    /// <summary>What a table is; null when it is missing.</summary>
+    /// <summary>
+    /// What a table is; null when it is missing. One that is made when it is missing is looked for where it would be made, and not in the
+    /// other schemas of the search path.
+    /// </summary>
     private static async ValueTask<Form?> FormAsync(
         NpgsqlConnection connection, Table table, bool hasTimescale, CancellationToken cancellation)
     {
-        var isPartitioned = await ScalarAsync(connection,
-            $"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({Literal(Names.Quote(table.Name))})", cancellation);
+        var which = table.CreatesIfMissing
+            ? $"relname = {Literal(table.Name)} AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+            : $"oid = to_regclass({Literal(Names.Quote(table.Name))})";
+        var isPartitioned = await ScalarAsync(connection, $"SELECT relkind = 'p' FROM pg_class WHERE {which}", cancellation);
         if (isPartitioned is null) return null;
         if (isPartitioned is true) return table.TimeColumn is null ? Form.Plain : Form.Partitioned;
         return hasTimescale && await Hypertable.IsAsync(connection, table, cancellation) ? Form.Hypertable : Form.Plain;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Millrace;
 using Sensors.Api;
 using Sensors.Readings;
@@ -19,6 +20,10 @@ internal sealed class DescribeDevice(Func<Engine> engine, EventPublisher publish
         DemandText(errors, "name", request.Name);
         DemandText(errors, "model", request.Model);
         DemandText(errors, "zone", request.Zone);
+        DemandFinite(errors, "low", request.Low);
+        DemandFinite(errors, "high", request.High);
+        DemandFinite(errors, "criticalLow", request.CriticalLow);
+        DemandFinite(errors, "criticalHigh", request.CriticalHigh);
         DemandOrder(errors, "low", request.Low, "high", request.High);
         DemandOrder(errors, "criticalLow", request.CriticalLow, "low", request.Low);
         DemandOrder(errors, "high", request.High, "criticalHigh", request.CriticalHigh);
@@ -53,6 +58,12 @@ internal sealed class DescribeDevice(Func<Engine> engine, EventPublisher publish
         else if (value.Length > SensorLimits.NameLengthMax)
             errors.Add(field, $"has {value.Length} characters; at most {SensorLimits.NameLengthMax} are possible");
         else if (value.Any(c => char.IsControl(c) || char.IsSurrogate(c))) errors.Add(field, "holds a character that names cannot have");
+    }
+
+    private static void DemandFinite(FieldErrors errors, string field, double? value)
+    {
+        if (value is { } present && !double.IsFinite(present))
+            errors.Add(field, $"is {present.ToString(CultureInfo.InvariantCulture)}; it must be a number of double precision");
     }
 
     private static void DemandOrder(FieldErrors errors, string lesser, double? low, string greater, double? high)
