@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 
@@ -12,6 +13,7 @@ namespace Millrace.Servers;
 public sealed class SystemBroker(Func<string, bool> isTopic, IReadOnlyList<string> groups) : IAsyncDisposable
 {
     private static readonly TimeSpan MetadataMax = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LeavingMax = TimeSpan.FromMinutes(1);
 
     private KafkaBroker? _broker;
 
@@ -42,14 +44,11 @@ public sealed class SystemBroker(Func<string, bool> isTopic, IReadOnlyList<strin
         var topics = Topics(Address!);
         if (topics.Count == 0) return;
         using var admin = Admin(Address!);
-        try
+        var started = Stopwatch.GetTimestamp();
+        while (!await TryDeleteGroupsAsync(admin))
         {
-            await admin.DeleteGroupsAsync([.. groups]);
-        }
-        catch (DeleteGroupsException failure) when (failure.Results.TrueForAll(
-            result => result.Error.Code is ErrorCode.NoError or ErrorCode.GroupIdNotFound))
-        {
-            // Those that never were.
+            if (Stopwatch.GetElapsedTime(started) > LeavingMax)
+                throw new InvalidOperationException($"Of {string.Join(", ", groups)} one still has a member after {LeavingMax}.");
         }
 
         await admin.DeleteTopicsAsync(topics);
@@ -61,6 +60,24 @@ public sealed class SystemBroker(Func<string, bool> isTopic, IReadOnlyList<strin
     {
         if (_broker is not null) await _broker.DisposeAsync();
         else if (Address is not null) await ClearAsync();
+    }
+
+    /// <summary>
+    /// False while a group has a member: one that was stopped while it was still joining leaves only after that, or when its session ends.
+    /// </summary>
+    private async Task<bool> TryDeleteGroupsAsync(IAdminClient admin)
+    {
+        try
+        {
+            await admin.DeleteGroupsAsync([.. groups]);
+            return true;
+        }
+        catch (DeleteGroupsException failure) when (failure.Results.TrueForAll(
+            result => result.Error.Code is ErrorCode.NoError or ErrorCode.GroupIdNotFound or ErrorCode.NonEmptyGroup))
+        {
+            // Those that never were are gone, too.
+            return failure.Results.TrueForAll(result => result.Error.Code != ErrorCode.NonEmptyGroup);
+        }
     }
 
     private List<string> Topics(string address)
