@@ -13,7 +13,10 @@ public sealed class RestoreTests : EngineRig
         var topic = await CreateTopicAsync(engine);
         await engine.AppendAsync(new TopicPartition(topic, 0), batch => batch.Add(1, Bytes("k"), Bytes("v")), null, Cancellation);
         var subscription = new GroupSubscription { Group = $"group-{Unique}", Topics = [topic] };
-        await (await engine.JoinAsync(subscription, Cancellation)).DisposeAsync(); // which makes the changelog
+        await using (var first = await engine.JoinAsync(subscription, Cancellation)) // which makes the changelog
+        {
+            await NextAsync<AssignmentChange.Assigned>(first, change => change.Partitions.Count > 0); // and so leaves at once
+        }
 
         using var before = engine.Clients.Producer($"before-{Unique}");
         before.InitTransactions(TimeSpan.FromSeconds(10));
@@ -40,6 +43,7 @@ public sealed class RestoreTests : EngineRig
         using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig
         {
             BootstrapServers = TestBroker.Address, GroupId = group, EnableAutoCommit = false,
+            PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky,
         }).Build();
         consumer.Subscribe(Changelog.TopicOf(group));
         while (consumer.Assignment.Count == 0)
