@@ -161,10 +161,10 @@ public sealed class CalendarDay : WindowAssigner
         if (timestamp < TimestampMin || timestamp > TimestampMax)
             throw new ArgumentOutOfRangeException(nameof(timestamp), timestamp, "A calendar day is known for the years 1 to 9999.");
         var day = DayOf(timestamp);
+        var window = new Window(StartOf(day), StartOf(day.AddDays(1)));
 
         // Where midnight comes twice, the clocks show the day before once more; but the day has begun.
-        if (timestamp >= StartOf(day.AddDays(1))) day = day.AddDays(1);
-        return AssignedWindows.Alone(new Window(StartOf(day), StartOf(day.AddDays(1))));
+        return AssignedWindows.Alone(timestamp < window.End ? window : new Window(window.End, StartOf(day.AddDays(2))));
     }
 
     private long StartOf(DateTime midnight)

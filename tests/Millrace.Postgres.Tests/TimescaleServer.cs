@@ -32,11 +32,6 @@ public sealed class TimescaleServer : IAsyncDisposable
 
     private static string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Named) { Database = database }.ToString();
 
-    private static async ValueTask ExecuteAsync(string database, string sql, CancellationToken cancellation)
-    {
-        await using var connection = new NpgsqlConnection(ConnectionString(database) + ";Pooling=false");
-        await connection.OpenAsync(cancellation);
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
+    private static ValueTask ExecuteAsync(string database, string sql, CancellationToken cancellation) =>
+        new PostgresHost(ConnectionString(database)).ExecuteAsync(sql, cancellation);
 }

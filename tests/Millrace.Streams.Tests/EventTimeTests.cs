@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Millrace.Streams.Tests;
 
 /// <summary>Watermarks, the assignment of windows, and arithmetic on time: the cases C4, C9 and C15.</summary>
@@ -144,9 +146,7 @@ public sealed class EventTimeTests
     [InlineData("2026-10-25T12:00:00Z", 25, 1792879200000)]
     public void C15_A_calendar_day_has_the_hours_of_its_zone(string instant, int hours, long start)
     {
-        var timestamp = DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
-
-        var day = Assert.Single(CalendarDay.In(TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")).Of(timestamp));
+        var day = Assert.Single(CalendarDay.In(TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")).Of(At(instant)));
 
         Assert.Equal(new Window(start, start + hours * 3_600_000L), day);
     }
@@ -160,9 +160,6 @@ public sealed class EventTimeTests
     [InlineData("2010-11-08T03:30:00Z", "2010-11-08T03:30:00Z", 24)]
     public void A_day_begins_at_the_first_of_two_midnights_and_holds_whatever_is_in_it(string instant, string start, int hours)
     {
-        static long At(string time) =>
-            DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
-
         var day = Assert.Single(CalendarDay.In(TimeZoneInfo.FindSystemTimeZoneById("America/St_Johns")).Of(At(instant)));
 
         Assert.Equal(new Window(At(start), At(start) + hours * 3_600_000L), day);
@@ -264,4 +261,6 @@ public sealed class EventTimeTests
         for (var channel = 0; channel < watermarks.Length; channel++) combiner.Advance(channel, watermarks[channel]);
         return combiner;
     }
+
+    private static long At(string time) => DateTimeOffset.Parse(time, CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
 }

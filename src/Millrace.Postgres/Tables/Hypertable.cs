@@ -72,9 +72,10 @@ internal static class Hypertable
     /// <summary>Rows of one key lie together, the latest first, as series are asked for.</summary>
     private static string CompressionText(Table table)
     {
-        var segments = table.Key.Count == 1 ? "" : $", timescaledb.compress_segmentby = {Literal(Names.List(table.Key.SkipLast(1)))}";
+        var keys = PostgresSql.Literal(Names.List(table.Key.SkipLast(1)));
+        var segments = table.Key.Count == 1 ? "" : $", timescaledb.compress_segmentby = {keys}";
         return $"ALTER TABLE {Names.Quote(table.Name)} SET (timescaledb.compress{segments}, " +
-            $"timescaledb.compress_orderby = {Literal(Names.Quote(table.TimeColumn!) + " DESC")})";
+            $"timescaledb.compress_orderby = {PostgresSql.Literal(Names.Quote(table.TimeColumn!) + " DESC")})";
     }
 
     /// <summary>Whether a hypertable is set to be compressed; null when the table is none.</summary>
@@ -96,6 +97,4 @@ internal static class Hypertable
         command.Parameters.AddWithValue("table", Names.Quote(table.Name));
         return command;
     }
-
-    private static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
 }

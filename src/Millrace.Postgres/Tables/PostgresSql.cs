@@ -61,5 +61,8 @@ internal static class PostgresSql
         _ => throw new InvalidOperationException($"Unknown column type {type}."),
     };
 
+    /// <summary>A text as it stands in a statement.</summary>
+    public static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
+
     private static string Literal(DateTime time) => time.ToString("yyyy-MM-dd HH:mm:ss.ffffff'+00'", CultureInfo.InvariantCulture);
 }

@@ -61,18 +61,16 @@ internal sealed class TableUpkeep(int partitionsAhead)
     public async ValueTask KeepUpAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, Table table, DateTimeOffset now, CancellationToken cancellation)
     {
-        var limit = (now - (table.Retention ?? TimeSpan.Zero)).UtcDateTime;
-        if (FormOf(table) == Form.Hypertable)
+        var form = FormOf(table);
+        if (form == Form.Partitioned) await MakeAsync(connection, transaction, table, Ahead(table, now), cancellation);
+        if (table.Retention is not { } retention) return;
+        var limit = (now - retention).UtcDateTime;
+        if (form == Form.Hypertable)
         {
             await Hypertable.DropAsync(connection, table, limit, cancellation);
             return;
         }
 
-        var ahead = new List<DateTime>();
-        var start = PostgresSql.StartOf(table, now.UtcDateTime);
-        for (var i = 0; i <= partitionsAhead; i++) ahead.Add(PostgresSql.StartOf(table, start + (i * table.PartitionSpan)));
-        await MakeAsync(connection, transaction, table, ahead, cancellation);
-        if (table.Retention is null) return;
         foreach (var name in await PastAsync(connection, table, limit, cancellation))
             await ExecuteAsync(connection, $"DROP TABLE {Names.Quote(name)}", cancellation);
 
@@ -113,6 +111,15 @@ internal sealed class TableUpkeep(int partitionsAhead)
         if (_known.TryGetValue(table.Name, out var known)) known.Starts.Clear();
     }
 
+    /// <summary>The beginnings of the present partition and of those that are made ahead.</summary>
+    private List<DateTime> Ahead(Table table, DateTimeOffset now)
+    {
+        var ahead = new List<DateTime>();
+        var start = PostgresSql.StartOf(table, now.UtcDateTime);
+        for (var i = 0; i <= partitionsAhead; i++) ahead.Add(PostgresSql.StartOf(table, start + (i * table.PartitionSpan)));
+        return ahead;
+    }
+
     private Form FormOf(Table table) => _known.TryGetValue(table.Name, out var known) ? known.Form : Form.Plain;
 
     /// <summary>
@@ -122,9 +129,10 @@ internal sealed class TableUpkeep(int partitionsAhead)
     private static async ValueTask<Form?> FormAsync(
         NpgsqlConnection connection, Table table, bool hasTimescale, CancellationToken cancellation)
     {
+        const string here = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())";
         var which = table.CreatesIfMissing
-            ? $"relname = {Literal(table.Name)} AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
-            : $"oid = to_regclass({Literal(Names.Quote(table.Name))})";
+            ? $"relname = {PostgresSql.Literal(table.Name)} AND relnamespace = {here}"
+            : $"oid = to_regclass({PostgresSql.Literal(Names.Quote(table.Name))})";
         var isPartitioned = await ScalarAsync(connection, $"SELECT relkind = 'p' FROM pg_class WHERE {which}", cancellation);
         if (isPartitioned is null) return null;
         if (isPartitioned is true) return table.TimeColumn is null ? Form.Plain : Form.Partitioned;
@@ -167,8 +175,6 @@ internal sealed class TableUpkeep(int partitionsAhead)
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(cancellation);
     }
-
-    private static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
 
     /// <summary>What is known of a table, until somebody else changes it.</summary>
     private sealed class Known(Form form)
